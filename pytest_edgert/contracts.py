@@ -1,0 +1,129 @@
+"""The protocols between the parts: runtimes, sessions and what more a session may be able to do.
+
+A new ability is one more small protocol here, never a flag on an old one. The rules that every adapter
+obeys are proved by `pytest_edgert.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+from pytest_edgert.records import CheckRecord, Placement, Presence
+
+if TYPE_CHECKING:
+    from pytest_edgert.tensors import Array, Feeds, Signature
+
+#: Value of a target's option, as TOML and JSON have them.
+OptionValue: TypeAlias = "str | int | float | bool"
+Options: TypeAlias = Mapping[str, OptionValue]
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInfo:
+    """What can be told of a runtime without importing it.
+
+    Args:
+        name: The runtime's name in targets.
+        modules: Importable modules, any one of which serves; empty needs none.
+        distributions: The distributions that bring them, for versions and remedies.
+        suffixes: Artefact suffixes it reads, lower case, with the dot.
+        accelerators: Every accelerator name it may offer, in the order `auto` prefers them.
+        variants: Named option sets that change its arithmetic.
+        options: Names and one-line meanings of the options it takes.
+        extra: The extra of this distribution that installs it; empty when there is none.
+        enumerated: False for runtimes that are only used when named.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    distributions: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    accelerators: tuple[str, ...]
+    variants: Mapping[str, Options] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    extra: str = ""
+    enumerated: bool = True
+
+
+@runtime_checkable
+class Session(Protocol):
+    """One artefact opened on one target. A context manager; `close` twice is harmless."""
+
+    @property
+    def signature(self) -> Signature:
+        """Inputs and outputs, free dimensions bound as far as options bind them."""
+
+    @property
+    def placement(self) -> Placement:
+        """What really ran where, asked from the runtime after opening."""
+
+    def infer(self, feeds: Feeds) -> dict[str, Array]:
+        """Return outputs by name from the initial state; they belong to the caller. Raises FeedsError, InferenceError."""
+
+    def close(self) -> None:
+        """Free the runtime's resources."""
+
+    def __enter__(self) -> Session: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Runtime(Protocol):
+    """An inference engine. Importing its file imports no vendor module; its methods may."""
+
+    @property
+    def info(self) -> RuntimeInfo:
+        """What is known without the vendor's module."""
+
+    def version(self) -> str:
+        """Return the runtime's own version. Raises TargetMissingError when it is not installed."""
+
+    def accelerators(self) -> Sequence[Presence]:
+        """Return each known accelerator with its state here, the reason and the remedy."""
+
+    def accepts(self, artefact: Path) -> bool:
+        """Return whether the suffix is one that this runtime reads."""
+
+    def open(self, artefact: Path, accelerator: str, options: Options) -> Session:
+        """Open an artefact.
+
+        Raises:
+            ArtefactError: The file is not a sound model.
+            UnsupportedModelError: The model is sound, this runtime cannot run it.
+            TargetMissingError: The accelerator is not usable here.
+            PlacementError: The runtime placed less on the accelerator than asked and `allow_fallback` is not set.
+            UsageError: An option is unknown or its value is out of range.
+        """
+
+
+@runtime_checkable
+class SupportsBoundBuffers(Protocol):
+    """A session that can run again on bound buffers: the hot path of a measurement."""
+
+    def bind(self, feeds: Feeds) -> Callable[[], object]:
+        """Return a callable without arguments that runs one inference on `feeds`, as thinly as the vendor allows."""
+
+
+class Recorder(Protocol):
+    """Takes the records of checks; the plugin sets one while a test runs."""
+
+    def record(self, record: CheckRecord) -> None:
+        """Keep one record."""
+
+
+class Transport(Protocol):
+    """How to reach a device: a command prefix that turns ``python -m …`` into a pipe on that device."""
+
+    @property
+    def name(self) -> str:
+        """The transport's name, e.g. ``local``."""
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """Return the full command that runs the device's Python with `arguments`."""
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether inherited file descriptors and local paths mean the same on the other side."""
