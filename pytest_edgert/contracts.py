@@ -6,11 +6,13 @@ obeys are proved by `pytest_edgert.testing`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from pytest_edgert.errors import UsageError
 from pytest_edgert.records import CheckRecord, Placement, Presence
 
 if TYPE_CHECKING:
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 #: Value of a target's option, as TOML and JSON have them.
 OptionValue: TypeAlias = "str | int | float | bool"
 Options: TypeAlias = Mapping[str, OptionValue]
+
+#: Options that every runtime understands; `shape.INPUT` binds the free dimensions of one input ("1x3x224x224").
+SHARED_OPTIONS: Mapping[str, str] = {
+    "threads": "threads of one inference on a CPU; the device's cores by default",
+    "allow_fallback": "true lets nodes run elsewhere than on the accelerator asked for",
+    "shape.INPUT": "shape of one input, such as 1x3x224x224",
+}
+
+_TARGET = re.compile(r"(?P<runtime>[a-z][\w-]*)(?::(?P<accelerator>[a-z][\w-]*))?(?:\+(?P<variant>[a-z][\w-]*))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +138,26 @@ class Transport(Protocol):
     @property
     def shares_memory(self) -> bool:
         """Whether inherited file descriptors and local paths mean the same on the other side."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """A runtime, an accelerator and, where one is named, a variant: ``litert:cpu+builtin``."""
+
+    runtime: str
+    accelerator: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        accelerator = f":{self.accelerator}" if self.accelerator else ""
+        return f"{self.runtime}{accelerator}" + (f"+{self.variant}" if self.variant else "")
+
+
+def parse_target(text: str) -> Target:
+    """Read ``RUNTIME[:ACCELERATOR][+VARIANT]``; an accelerator left out is empty. Raises UsageError."""
+    found = _TARGET.fullmatch(text.strip())
+    if found is None:
+        raise UsageError(
+            f"{text!r} is not a target.", "Write RUNTIME[:ACCELERATOR][+VARIANT], such as onnxruntime:cpu."
+        )
+    return Target(found["runtime"], found["accelerator"] or "", found["variant"] or "")

@@ -1,0 +1,1 @@
+"""What a device is: profiles, and what this machine says of itself."""

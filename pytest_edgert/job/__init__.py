@@ -1,0 +1,1 @@
+"""What one worker does with a session: infer, warm up, sample, stop."""

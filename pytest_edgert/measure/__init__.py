@@ -1,0 +1,1 @@
+"""Taking samples: warm-up, the timed loop, default feeds."""

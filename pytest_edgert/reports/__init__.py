@@ -1,0 +1,1 @@
+"""Records into words, tables and files; reads records only."""

@@ -1,0 +1,1 @@
+"""One file per inference engine, and the registry that finds them."""

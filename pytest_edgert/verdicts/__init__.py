@@ -1,0 +1,1 @@
+"""The statistics: pure functions from samples to verdicts."""
