@@ -7,7 +7,7 @@ obeys are proved by `pytest_edgert.testing`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -110,11 +110,21 @@ class Runtime(Protocol):
         """
 
 
+class BoundRun(Protocol):
+    """One inference on bound buffers, run by calling it; what is timed is the call alone."""
+
+    def __call__(self) -> object:
+        """Run once. Raises InferenceError or the vendor's own error: nothing is translated on the hot path."""
+
+    def outputs(self) -> dict[str, Array]:
+        """Return copies of what the last run left, by name: proof that the timed work is the model's."""
+
+
 @runtime_checkable
 class SupportsBoundBuffers(Protocol):
     """A session that can run again on bound buffers: the hot path of a measurement."""
 
-    def bind(self, feeds: Feeds) -> Callable[[], object]:
+    def bind(self, feeds: Feeds) -> BoundRun:
         """Return a callable without arguments that runs one inference on `feeds`, as thinly as the vendor allows."""
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 #: Version of the record's form; raised when a field changes its meaning or goes away.
 SCHEMA_VERSION = 1
 
-Plain: TypeAlias = "str | int | float | bool | None"
+Plain: TypeAlias = str | int | float | bool | None
 
 
 class Verdict(str, Enum):

@@ -18,7 +18,7 @@ Array: TypeAlias = npt.NDArray[Any]
 #: Input tensors by name; outputs likewise.
 Feeds: TypeAlias = Mapping[str, Array]
 #: One dimension: a length, a name of a free dimension ("batch"), or None when free and nameless.
-Dimension: TypeAlias = "int | str | None"
+Dimension: TypeAlias = int | str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""The sessions of one worker: adapters loaded by reference, artefacts opened, inferences run and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_edgert import clock
+from pytest_edgert.contracts import Options, Session
+from pytest_edgert.errors import UsageError
+from pytest_edgert.records import LatencyPlan, Placement, Plain, Presence
+from pytest_edgert.runtimes.registry import load_adapter
+from pytest_edgert.tensors import Array, Feeds, Signature
+
+if TYPE_CHECKING:
+    from pytest_edgert.measure.samples import LatencySamples
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a runtime says of itself here: its version and the presence of each accelerator."""
+
+    version: str
+    accelerators: tuple[Presence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """An artefact opened in a worker.
+
+    Args:
+        session_id: Its number in that worker.
+        signature, placement: As the session tells them.
+        import_s: Seconds to load the adapter and its vendor's module; next to nothing when they were loaded before.
+        open_s: Seconds to open the artefact.
+        runtime_version: The runtime's own version.
+    """
+
+    session_id: int
+    signature: Signature
+    placement: Placement
+    import_s: float
+    open_s: float
+    runtime_version: str = ""
+
+
+@dataclass(slots=True)
+class SessionTable:
+    """The open sessions of one worker, by number. Not thread-safe."""
+
+    _sessions: dict[int, Session] = field(default_factory=dict)
+    _last_id: int = 0
+
+    def open(self, adapter: str, artefact: Path, accelerator: str, options: Options) -> OpenedSession:
+        """Open an artefact.
+
+        Args:
+            adapter: The runtime's adapter, "module:attribute".
+            artefact: The model file.
+            accelerator: Where to run it, or "auto".
+            options: The adapter's options.
+
+        Raises:
+            TargetMissingError, ArtefactError, …: As `contracts.Runtime.open` says.
+        """
+        started_ns = clock.monotonic_ns()
+        runtime = load_adapter(adapter)
+        version = runtime.version()
+        imported_ns = clock.monotonic_ns()
+        session = runtime.open(artefact, accelerator, options)
+        opened_ns = clock.monotonic_ns()
+        self._last_id += 1
+        self._sessions[self._last_id] = session
+        return OpenedSession(
+            self._last_id,
+            session.signature,
+            session.placement,
+            (imported_ns - started_ns) / 1e9,
+            (opened_ns - imported_ns) / 1e9,
+            version,
+        )
+
+    def infer(self, session_id: int, feeds: Feeds) -> tuple[dict[str, Array], int]:
+        """Run one inference; returns the outputs and the nanoseconds it took."""
+        session = self._session(session_id)
+        started_ns = clock.monotonic_ns()
+        outputs = session.infer(feeds)
+        return outputs, clock.monotonic_ns() - started_ns
+
+    def measure_latency(
+        self, session_id: int, feeds: Feeds, plan: LatencyPlan, report: Callable[[Mapping[str, Plain]], None]
+    ) -> LatencySamples:
+        """Measure the latency of a session, with `report` called now and then on the way."""
+        from pytest_edgert.job.latency import measure_latency
+
+        return measure_latency(self._session(session_id), feeds, plan, report)
+
+    def close(self, session_id: int) -> None:
+        """Close one session; one that is closed already is left alone."""
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            session.close()
+
+    def close_all(self) -> None:
+        """Close every session, the newest first."""
+        for session_id in sorted(self._sessions, reverse=True):
+            self.close(session_id)
+
+    def _session(self, session_id: int) -> Session:
+        try:
+            return self._sessions[session_id]
+        except KeyError:
+            raise UsageError(f"Session {session_id} is not open in this worker.", "Open the artefact again.") from None
+
+
+def probe(adapter: str) -> ProbeResult:
+    """Ask a runtime's adapter, "module:attribute", for its version and accelerators."""
+    runtime = load_adapter(adapter)
+    return ProbeResult(runtime.version(), tuple(runtime.accelerators()))

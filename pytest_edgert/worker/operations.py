@@ -1,0 +1,75 @@
+"""What a worker can be asked to do: a table from the operation's name to its function.
+
+Each function takes the worker's sessions, the request's metadata and its tensors, and returns the plain
+metadata and the tensors of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pytest_edgert.codec import decode, encode
+from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
+from pytest_edgert.job.sessions import SessionTable, probe
+from pytest_edgert.records import LatencyPlan, Plain
+from pytest_edgert.tensors import Array
+
+Meta: TypeAlias = Mapping[str, Any]
+Answer: TypeAlias = "tuple[dict[str, Any], Mapping[str, Array]]"
+Report: TypeAlias = Callable[[Mapping[str, Plain]], None]
+Operation: TypeAlias = Callable[[SessionTable, Meta, "dict[str, Array]", Report], Answer]
+
+#: The operation after whose answer the worker ends.
+SHUTDOWN = "shutdown"
+
+
+def _probe(_sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    return encode(probe(meta["adapter"])), {}
+
+
+def _open(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    opened = sessions.open(meta["adapter"], Path(meta["artefact"]), meta["accelerator"], meta["options"])
+    return encode(opened), {}
+
+
+def _infer(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], _report: Report) -> Answer:
+    outputs, duration_ns = sessions.infer(meta["session_id"], tensors)
+    return {"duration_ns": duration_ns}, outputs
+
+
+def _measure_latency(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    plan = decode(LatencyPlan, meta["plan"])
+    samples = sessions.measure_latency(meta["session_id"], tensors, plan, report)
+    return samples.header(), samples.tensors()
+
+
+def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    sessions.close(meta["session_id"])
+    return {}, {}
+
+
+def _peak_rss(_sessions: SessionTable, _meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    return {"peak_rss_bytes": peak_rss_bytes()}, {}
+
+
+def _reset_peak_rss(_sessions: SessionTable, _meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    return {"reset": reset_peak_rss()}, {}
+
+
+def _shutdown(sessions: SessionTable, _meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    sessions.close_all()
+    return {}, {}
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "probe": _probe,
+    "open": _open,
+    "infer": _infer,
+    "measure_latency": _measure_latency,
+    "close_session": _close_session,
+    "peak_rss": _peak_rss,
+    "reset_peak_rss": _reset_peak_rss,
+    SHUTDOWN: _shutdown,
+}

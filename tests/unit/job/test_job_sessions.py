@@ -1,0 +1,83 @@
+import json
+
+import numpy as np
+import pytest
+
+from pytest_edgert.errors import ArtefactError, UsageError
+from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
+from pytest_edgert.job.sessions import SessionTable, probe
+from pytest_edgert.records import LatencyPlan
+
+FAKE = "pytest_edgert.runtimes.fake:RUNTIME"
+X = {"x": np.ones((2, 4), np.float32)}
+
+
+@pytest.fixture
+def artefact(tmp_path):
+    path = tmp_path / "model.fake"
+    model = {
+        "inputs": [{"name": "x", "dtype": "float32", "shape": ["batch", 4]}],
+        "outputs": [{"name": "y", "of": "x", "scale": 2.0, "bias": 1.0}],
+    }
+    path.write_text(json.dumps(model))
+    return path
+
+
+def test_a_probe_tells_version_and_accelerators():
+    found = probe(FAKE)
+    assert found.version
+    assert "cpu" in [presence.name for presence in found.accelerators]
+
+
+def test_a_session_is_opened_used_and_closed(artefact):
+    table = SessionTable()
+    opened = table.open(FAKE, artefact, "cpu", {})
+    outputs, duration_ns = table.infer(opened.session_id, X)
+    assert outputs["y"].tolist() == [[3.0] * 4] * 2
+    assert duration_ns > 0
+    assert (opened.signature.inputs[0].name, opened.placement.accelerator) == ("x", "cpu")
+    table.close(opened.session_id)
+    with pytest.raises(UsageError, match="not open"):
+        table.infer(opened.session_id, X)
+
+
+def test_numbers_of_sessions_are_never_used_again(artefact):
+    table = SessionTable()
+    first = table.open(FAKE, artefact, "cpu", {}).session_id
+    table.close(first)
+    assert table.open(FAKE, artefact, "cpu", {}).session_id != first
+
+
+def test_an_artefact_that_is_refused_leaves_no_session(tmp_path):
+    table = SessionTable()
+    with pytest.raises(ArtefactError):
+        table.open(FAKE, tmp_path / "missing.fake", "cpu", {})
+    with pytest.raises(UsageError, match="not open"):
+        table.infer(1, X)
+
+
+def test_closing_all_closes_every_session_and_twice_is_harmless(artefact):
+    table = SessionTable()
+    opened = [table.open(FAKE, artefact, "cpu", {}).session_id for _ in range(3)]
+    table.close_all()
+    table.close_all()
+    for session_id in opened:
+        with pytest.raises(UsageError):
+            table.infer(session_id, X)
+
+
+def test_latency_is_measured_on_the_session(artefact):
+    table = SessionTable()
+    session_id = table.open(FAKE, artefact, "cpu", {}).session_id
+    samples = table.measure_latency(session_id, X, LatencyPlan(warm_up_n=1, warm_up_s=0.0, measure_s=0.05), print)
+    assert len(samples.durations_ns)
+
+
+def test_the_peak_of_memory_rises_with_use_and_falls_when_reset():
+    hoard = np.ones(2**28, np.uint8)
+    peak = peak_rss_bytes()
+    assert peak > hoard.nbytes
+    del hoard
+    if not reset_peak_rss():
+        pytest.skip("this kernel does not reset the peak")
+    assert peak_rss_bytes() < peak - 2**27
