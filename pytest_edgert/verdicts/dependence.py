@@ -1,0 +1,138 @@
+"""How many samples one sample is worth: the autocorrelation time of latencies.
+
+Measured on mid-ranks, so that outliers do not drown the rest and ties get no order; never on the exceedances, which
+are too rare to show a dependence. The windowed sum is Sokal, "Monte Carlo Methods in Statistical Mechanics", 1997,
+section 3; the second estimate guards it where runs are short, see `docs/latency.md`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pytest_edgert.tensors import Array
+
+#: The first checkpoint and the factor from each to the next.
+FIRST_CHECKPOINT = 50
+_CHECKPOINT_STEP = 1.3
+#: Sokal's window: the first m with m >= 5 tau(m).
+_WINDOW = 5
+#: Lags summed one by one; beyond, all at once by a Fourier transform.
+_DIRECT_LAGS = 200
+#: Differences below this share of the way from the median to the nearest budget count as none.
+_SHARE_OF_GAP = 1 / 20
+
+
+@dataclass(slots=True)
+class HeldTau:
+    """The autocorrelation time at the last checkpoint, so that a stopping rule computes each checkpoint once.
+
+    `of` gives what `tau_at_checkpoint` gives, as long as it is asked about one growing series.
+    """
+
+    checkpoint: int = -1
+    tau: float = 1.0
+
+    def of(self, series: Array, limits: Sequence[float] = ()) -> float:
+        """Return the autocorrelation time that holds for this series, (n,), beside these limits, in samples."""
+        checkpoint = last_checkpoint(len(series))
+        if checkpoint != self.checkpoint:
+            self.checkpoint, self.tau = checkpoint, autocorrelation_time(coarsen(series[:checkpoint], limits))
+        return self.tau
+
+
+def tau_at_checkpoint(series: Array, limits: Sequence[float] = ()) -> float:
+    """Return the autocorrelation time of the series up to its last checkpoint: it is held between checkpoints."""
+    return autocorrelation_time(coarsen(series[: last_checkpoint(len(series))], limits))
+
+
+def coarsen(series: Array, limits: Sequence[float]) -> Array:
+    """Return the series with differences tied that are small against the way to the nearest limit.
+
+    Ranks know no scale: a clock frequency that wanders by 1 % orders all samples in time and makes thousands of them
+    worth one, though the limit may be a hundred times as far. Steps of a twentieth of the way from the median to the
+    nearest limit keep every dependence that could carry samples across it; beside the limit the steps vanish.
+
+    Args:
+        series: Latencies in the order they were measured, (n,).
+        limits: The budgets in the same unit; none leaves the series as it is.
+    """
+    if not len(series) or not limits:
+        return series
+    median = float(np.median(series))
+    step = _SHARE_OF_GAP * min(abs(limit - median) for limit in limits)
+    if step == 0.0:
+        return series
+    return np.rint((series - median) / step)
+
+
+def last_checkpoint(n: int) -> int:
+    """Return the last of 50, 65, 85, … (each 1.3 times the one before, rounded up) that is <= n; n itself below 50."""
+    if n < FIRST_CHECKPOINT:
+        return n
+    checkpoint, following = FIRST_CHECKPOINT, FIRST_CHECKPOINT
+    while following <= n:
+        checkpoint, following = following, math.ceil(following * _CHECKPOINT_STEP)
+    return checkpoint
+
+
+def autocorrelation_time(series: Array) -> float:
+    """Return tau = max(1, s, a) in samples, >= 1 and finite.
+
+    s is Sokal's windowed sum 1 + 2 (r_1 + … + r_m) of the autocorrelations of the mid-ranks; a = (1 + r_1) / (1 - r_1),
+    the time of a first-order process, counts when r_1 > 2 / sqrt(n), since s is biased low on short runs.
+
+    Args:
+        series: Latencies in the order they were measured, (n,), any number type.
+    """
+    n = len(series)
+    ranks = mid_ranks(series)
+    ranks -= ranks.mean() if n else 0.0
+    power = _product(ranks, ranks)
+    if n < 3 or power == 0.0:
+        return 1.0
+    first = _product(ranks[1:], ranks[:-1]) / power
+    first_order = (1 + first) / (1 - first) if first > 2 / math.sqrt(n) else 1.0
+    return max(1.0, _windowed_sum(ranks, power), first_order)
+
+
+def mid_ranks(series: Array) -> npt.NDArray[np.float64]:
+    """Return the rank of each sample from 1, equal samples sharing the middle of theirs: (n,), float64."""
+    _, inverse, counts = np.unique(series, return_inverse=True, return_counts=True)
+    middles = np.cumsum(counts) - (counts - 1) / 2
+    return np.asarray(middles[inverse.reshape(-1)], dtype=np.float64)
+
+
+def _windowed_sum(centred: npt.NDArray[np.float64], power: float) -> float:
+    lags = len(centred) // 2
+    direct = min(lags, _DIRECT_LAGS)
+    sums = np.fromiter((_product(centred[lag:], centred[:-lag]) for lag in range(1, direct + 1)), np.float64, direct)
+    total, closed = _close_window(sums / power)
+    if closed or direct == lags:
+        return total
+    return _close_window(_all_sums(centred)[1 : lags + 1] / power)[0]
+
+
+def _product(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Inner product without BLAS, whose idle threads would spin beside the next inferences."""
+    return float(np.einsum("i,i->", one, other))
+
+
+def _close_window(correlations: npt.NDArray[np.float64]) -> tuple[float, bool]:
+    """Return tau at the first window m >= 5 tau(m), and whether there was one; else tau at the last lag."""
+    taus = 1 + 2 * np.cumsum(correlations)
+    if not len(taus):
+        return 1.0, False
+    enough = np.flatnonzero(np.arange(1, len(taus) + 1) >= _WINDOW * taus)
+    return (float(taus[enough[0]]), True) if len(enough) else (float(taus[-1]), False)
+
+
+def _all_sums(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the sum of lagged products for every lag, by the Wiener-Khinchin theorem on a zero-padded series."""
+    size = 1 << (2 * len(centred) - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    return np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)[: len(centred)]
