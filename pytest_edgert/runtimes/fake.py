@@ -1,0 +1,192 @@
+"""The fake runtime: the shortest correct adapter, to read as an example and to test everything else with.
+
+It computes ``output = input * scale + bias`` for what a small JSON file says, on `cpu` or on an `npu`
+that the file declares, and on request misbehaves as real runtimes do (`fake_faults`)::
+
+    {"inputs":  [{"name": "x", "dtype": "float32", "shape": ["batch", 4]}],
+     "outputs": [{"name": "y", "of": "x", "scale": 2.0, "bias": 1.0}],
+     "accelerators": ["cpu", "npu"],
+     "faults":  {"latency_s": 0.001}}
+
+NumPy is imported when a file is opened, for the plugin reads `RUNTIME.info` at the start of pytest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInfo
+from pytest_edgert.errors import ArtefactError, PlacementError, TargetMissingError, UnsupportedModelError, UsageError
+from pytest_edgert.records import Evidence, Placement, Presence, PresenceState
+from pytest_edgert.runtimes.fake_faults import OPTIONS, Faults, read_faults
+from pytest_edgert.runtimes.options import bind_shapes, check_names, nearest, read_count, read_flag, read_shapes
+
+if TYPE_CHECKING:
+    from pytest_edgert.contracts import BoundRun
+    from pytest_edgert.tensors import Array, Feeds, Signature, TensorSpec
+
+
+class FakeRuntime:
+    """The engine: what can be told without an artefact, and opening one."""
+
+    info = RuntimeInfo(
+        name="fake",
+        modules=(),
+        distributions=(),
+        suffixes=(".fake",),
+        accelerators=("npu", "cpu"),
+        variants={"doubled": {"factor": 2}},
+        options={**SHARED_OPTIONS, "factor": "multiplies every output; a whole number", **OPTIONS},
+        enumerated=False,
+    )
+
+    def version(self) -> str:
+        """Return the version of the arithmetic; it changes when outputs do."""
+        return "1"
+
+    def accelerators(self) -> Sequence[Presence]:
+        """Return both as usable; an artefact that does not declare the `npu` is refused when it is opened."""
+        return tuple(Presence(name, PresenceState.USABLE) for name in self.info.accelerators)
+
+    def accepts(self, artefact: Path) -> bool:
+        """Return whether the suffix is ``.fake``."""
+        return artefact.suffix.lower() in self.info.suffixes
+
+    def open(self, artefact: Path, accelerator: str, options: Options) -> FakeSession:
+        """Open a ``.fake`` file; see `contracts.Runtime.open`."""
+        check_names(self.info, options)
+        model = _read_model(artefact)
+        _check_accelerator(accelerator, model)
+        faults = read_faults(model.get("faults", {}), options)
+        faults.at_load()
+        signature = bind_shapes(_read_signature(artefact, model), read_shapes(options))
+        placement = _place(accelerator, model, falls_back=faults.falls_back)
+        if placement.elsewhere and not read_flag(options, "allow_fallback"):
+            raise PlacementError(
+                f"{artefact.name} was asked onto {accelerator}; elsewhere: {', '.join(placement.elsewhere)}.",
+                "Set allow_fallback=true to accept that.",
+            )
+        return FakeSession(signature, placement, model["outputs"], read_count(options, "factor") or 1, faults)
+
+
+class FakeSession:
+    """One ``.fake`` file, ready to infer."""
+
+    def __init__(
+        self, signature: Signature, placement: Placement, outputs: Sequence[Any], factor: int, faults: Faults
+    ) -> None:
+        self.signature = signature
+        self.placement = placement
+        self._outputs = outputs
+        self._factor = factor
+        self._faults = faults
+
+    def infer(self, feeds: Feeds) -> dict[str, Array]:
+        """Return ``input * scale + bias`` for every output."""
+        from pytest_edgert.tensors import fit_feeds
+
+        return self._compute(fit_feeds(self.signature, feeds))
+
+    def bind(self, feeds: Feeds) -> BoundRun:
+        """Return a callable that runs on `feeds` again and again."""
+        from pytest_edgert.tensors import fit_feeds
+
+        return _FakeRun(self, fit_feeds(self.signature, feeds))
+
+    def close(self) -> None:
+        """Free nothing: there is nothing to free."""
+
+    def __enter__(self) -> FakeSession:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _compute(self, feeds: dict[str, Array]) -> dict[str, Array]:
+        self._faults.before_inference(feeds)
+        outputs = {
+            spec.name: _affine(feeds, rule, self._factor, spec.dtype)
+            for spec, rule in zip(self.signature.outputs, self._outputs, strict=True)
+        }
+        return self._faults.after_inference(outputs)
+
+
+class _FakeRun:
+    """Feeds bound to a session; see `contracts.BoundRun`."""
+
+    def __init__(self, session: FakeSession, feeds: dict[str, Array]) -> None:
+        self._session = session
+        self._feeds = feeds
+        self._last: dict[str, Array] = {}
+
+    def __call__(self) -> None:
+        self._last = self._session._compute(self._feeds)  # noqa: SLF001 - one file, one subject
+
+    def outputs(self) -> dict[str, Array]:
+        return {name: array.copy() for name, array in self._last.items()}
+
+
+def _affine(feeds: Mapping[str, Array], rule: Mapping[str, Any], factor: int, dtype: str) -> Array:
+    import numpy as np
+
+    value = feeds[rule["of"]].astype(np.float64) * rule.get("scale", 1.0) + rule.get("bias", 0.0)
+    return np.asarray(value * factor).astype(dtype)
+
+
+def _read_model(artefact: Path) -> dict[str, Any]:
+    try:
+        model = json.loads(artefact.read_text(encoding="utf-8"))
+        names = {entry["name"] for entry in model["inputs"]}
+        sound = all(rule["of"] in names and rule["name"] for rule in model["outputs"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{artefact} is not a .fake model: {type(error).__name__}: {error}.") from error
+    if not sound:
+        raise ArtefactError(f"{artefact} has an output of an input that is not there.", nearest("", sorted(names)))
+    found: dict[str, Any] = model
+    return found
+
+
+def _read_signature(artefact: Path, model: Mapping[str, Any]) -> Signature:
+    from pytest_edgert.tensors import Signature
+
+    for rule in model["outputs"]:
+        if rule.get("operator", "Affine") != "Affine":
+            raise UnsupportedModelError(f"{artefact.name} needs the operator {rule['operator']!r}, which fake lacks.")
+    inputs = {entry["name"]: _read_spec(entry) for entry in model["inputs"]}
+    outputs = tuple(
+        _read_spec({"dtype": inputs[rule["of"]].dtype, "shape": inputs[rule["of"]].shape, **rule})
+        for rule in model["outputs"]
+    )
+    return Signature(tuple(inputs.values()), outputs)
+
+
+def _read_spec(entry: Mapping[str, Any]) -> TensorSpec:
+    from pytest_edgert.tensors import Quantization, TensorSpec
+
+    found = entry.get("quantization")
+    quantization = found and Quantization(tuple(found["scale"]), tuple(found["zero_point"]), found.get("axis"))
+    return TensorSpec(entry["name"], entry.get("dtype", "float32"), tuple(entry["shape"]), quantization or None)
+
+
+def _check_accelerator(accelerator: str, model: Mapping[str, Any]) -> None:
+    if accelerator not in RUNTIME.info.accelerators:
+        raise UsageError(f"fake has no accelerator {accelerator!r}.", nearest(accelerator, RUNTIME.info.accelerators))
+    if accelerator not in model.get("accelerators", ("cpu",)):
+        raise TargetMissingError(
+            f"fake:{accelerator} is not there: this artefact does not declare it.",
+            f'Write "accelerators": ["{accelerator}"] into it.',
+        )
+
+
+def _place(accelerator: str, model: Mapping[str, Any], *, falls_back: bool) -> Placement:
+    names = [rule["name"] for rule in model["outputs"]]
+    if not falls_back or accelerator == "cpu":
+        return Placement(accelerator, Evidence.TRACED, {accelerator: len(names)})
+    elsewhere = tuple(f"{name} (Affine) on cpu" for name in names)
+    return Placement(accelerator, Evidence.TRACED, {accelerator: 0, "cpu": len(names)}, elsewhere)
+
+
+RUNTIME: Runtime = FakeRuntime()
