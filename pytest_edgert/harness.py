@@ -1,0 +1,164 @@
+"""One check of one cell, from an open session to a record with a verdict; usable without pytest.
+
+Every check takes an `EdgeSession` and returns a `CheckRecord`. What is timed or weighed runs in a private
+fresh worker with the device held alone; everything else shares. `recording` hands the record on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import count
+from typing import TYPE_CHECKING
+
+from pytest_edgert import clock, recording
+from pytest_edgert.errors import EdgertError, TargetMissingError, UnsupportedModelError, UsageError
+from pytest_edgert.records import (
+    Amount,
+    Budget,
+    CheckRecord,
+    Environment,
+    Latency,
+    LatencyPlan,
+    Placement,
+    Plain,
+    Verdict,
+    worst,
+)
+from pytest_edgert.sessions import EdgeSession
+
+if TYPE_CHECKING:
+    from pytest_edgert.measure.samples import LatencySamples
+
+#: Errors that are about the choice of target or the command line, not about the cell: they end no check.
+_NOT_A_VERDICT = (UnsupportedModelError, TargetMissingError, UsageError)
+
+_sample_files = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the body of a check found; `run_check` makes the record of it."""
+
+    verdict: Verdict
+    reason: str
+    remedy: str = ""
+    latency: Latency | None = None
+    amounts: tuple[Amount, ...] = ()
+    placement: Placement | None = None
+    notes: tuple[str, ...] = ()
+    conditions: Mapping[str, Plain] | None = None
+
+
+def run_check(name: str, session: EdgeSession, body: Callable[[], Finding]) -> CheckRecord:
+    """Run the body of a check and record what it found; an error of ours becomes the verdict it stands for.
+
+    Raises:
+        UnsupportedModelError, TargetMissingError, UsageError: The cell is not to be judged at all.
+    """
+    started_utc, start_ns = clock.utc_now(), clock.monotonic_ns()
+    try:
+        found = body()
+    except _NOT_A_VERDICT:
+        raise
+    except EdgertError as error:
+        found = Finding(Verdict(error.verdict), error.message, error.remedy)
+    record = CheckRecord(
+        check=name,
+        cell=session.plan.cell,
+        verdict=found.verdict,
+        reason=found.reason,
+        remedy=found.remedy,
+        latency=found.latency,
+        amounts=found.amounts,
+        placement=found.placement,
+        notes=found.notes,
+        environment=environment(session),
+        conditions=found.conditions or {},
+        started_utc=started_utc,
+        duration_s=(clock.monotonic_ns() - start_ns) / 1e9,
+    )
+    return recording.record(record)
+
+
+def environment(session: EdgeSession) -> Environment:
+    """Return what made the figures of a session."""
+    run = session.pool.run
+    return Environment(
+        device=run.device,
+        device_facts=run.facts,
+        runtime_version=session.runtime_version,
+        options=dict(session.plan.options),
+        python=sys.version.split()[0],
+        tool_version=version("pytest-edgert"),
+    )
+
+
+def check_latency(session: EdgeSession, budgets: Sequence[Budget] = (), notes: Sequence[str] = ()) -> CheckRecord:
+    """Judge latency against budgets in fresh workers, the device held alone; without budgets measure it."""
+    return run_check("latency", session, lambda: _find_latency(session, tuple(budgets), tuple(notes)))
+
+
+def _find_latency(session: EdgeSession, budgets: tuple[Budget, ...], notes: tuple[str, ...]) -> Finding:
+    run = session.pool.run
+    workers = run.latency_workers if budgets else 1
+    plan = replace(run.plan, budgets=budgets, beta=run.plan.beta / workers)
+    found: list[Finding] = []
+    with session.pool.lock.exclusive(f"latency of {session!r}"):
+        for turn in range(workers):
+            found.append(_measure_once(session, plan, f"worker {turn + 1} of {workers}" if workers > 1 else ""))
+            if found[-1].verdict not in (Verdict.PASS, Verdict.MEASURED):
+                break
+    verdict = worst([one.verdict for one in found])
+    decisive = next(one for one in found if one.verdict is verdict)
+    fresh = (f"fresh workers measured: {len(found)} of {workers}",) if workers > 1 else ()
+    return replace(decisive, notes=notes + fresh)
+
+
+def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Finding:
+    from pytest_edgert.verdicts.latency import judge_latency
+
+    run = session.pool.run
+    before = run.conditions()
+    with session.pool.private(session.plan) as private:
+        samples = private.worker.measure_latency(
+            private.open().session_id,
+            private.feeds(),
+            plan,
+            progress=lambda fields: run.progress(_progress_line(session, label, fields)),
+            idle_timeout_s=session.pool.deadlines.infer_s,
+        )
+    run.progress("")
+    judged = judge_latency(
+        samples.durations_ns,
+        samples.starts_ns,
+        plan,
+        first_ns=samples.first_ns,
+        warm_up_n=samples.warm_up_n,
+        warm_up_ns=samples.warm_up_ns,
+        stop_reason=samples.stop_reason,
+    )
+    path, digest = _keep_samples(session, samples)
+    return Finding(
+        judged.verdict,
+        judged.reason,
+        judged.remedy,
+        latency=replace(judged.latency, samples_path=path, samples_sha256=digest),
+        conditions={**{f"before.{k}": v for k, v in before.items()}, **run.conditions()},
+    )
+
+
+def _progress_line(session: EdgeSession, label: str, fields: Mapping[str, Plain]) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in fields.items())
+    return " ".join(
+        part for part in ("latency", session.plan.artefact.path.name, str(session.target), label, told) if part
+    )
+
+
+def _keep_samples(session: EdgeSession, samples: LatencySamples) -> tuple[str, str]:
+    from pytest_edgert.measure.samples import write_samples
+
+    path = session.pool.run.folder / f"latency-{next(_sample_files):04d}.safetensors"
+    return str(path), write_samples(path, samples)

@@ -1,0 +1,292 @@
+"""Sessions as the controller has them: who owns which worker, what is open where, and what was lost.
+
+A pool keeps one shared worker per (runtime, accelerator) and opens every artefact there once; checks that
+time or weigh something take a private fresh worker. A worker that is lost takes only the call with it:
+the next call gets a new worker and the session is opened there again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_edgert.contracts import Options, OptionValue, Target, Transport
+from pytest_edgert.errors import EdgertError, TargetMissingError, WorkerError
+from pytest_edgert.locks import DeviceLock
+from pytest_edgert.records import Cell, Placement, Presence, PresenceState
+from pytest_edgert.run import Run
+
+if TYPE_CHECKING:
+    from pytest_edgert.job.sessions import OpenedSession
+    from pytest_edgert.runtimes.artefact import Artefact
+    from pytest_edgert.tensors import Array, Feeds, Signature
+    from pytest_edgert.worker.client import Worker
+
+#: How often an artefact whose opening loses the worker is tried before its loss is taken as its answer.
+OPEN_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Longest waits in seconds: for a worker to start, an artefact to open, one inference, and a sign of progress."""
+
+    start_s: float = 60.0
+    open_s: float = 300.0
+    infer_s: float = 60.0
+
+    @classmethod
+    def of(cls, seconds: float | None) -> Deadlines:
+        """Return the deadlines where the user allows `seconds` for any one call into a runtime; None for the defaults."""
+        return cls() if seconds is None else cls(open_s=seconds, infer_s=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What to open: an artefact of a model on a target with options (sorted pairs, so that equal plans are one session)."""
+
+    model: str
+    artefact: Artefact
+    target: Target
+    options: tuple[tuple[str, OptionValue], ...] = ()
+
+    @property
+    def cell(self) -> Cell:
+        """What a record calls it."""
+        return Cell(self.model, self.artefact.path.name, self.artefact.sha256, str(self.target))
+
+
+class EdgeSession:
+    """One artefact on one target, opened in a worker when it is first used.
+
+    What `edge_session` gives. Not thread-safe; `pool.session` makes it.
+    """
+
+    def __init__(self, plan: SessionPlan, pool: SessionPool, worker: Worker | None = None) -> None:
+        self.plan = plan
+        self.pool = pool
+        self._private = worker
+        self._worker: Worker | None = None
+        self._opened: OpenedSession | None = None
+        self._refusal: EdgertError | None = None
+        self._feeds: dict[str, Array] | None = None
+        self._losses = 0
+
+    def __repr__(self) -> str:
+        return f"<EdgeSession {self.plan.artefact.path.name} on {self.plan.target}>"
+
+    @property
+    def target(self) -> Target:
+        """Where it runs."""
+        return self.plan.target
+
+    @property
+    def signature(self) -> Signature:
+        """Inputs and outputs, as the runtime tells them."""
+        return self.open().signature
+
+    @property
+    def placement(self) -> Placement:
+        """What really ran where, as the runtime tells it."""
+        return self.open().placement
+
+    @property
+    def runtime_version(self) -> str:
+        """The runtime's own version; empty when it could not be opened."""
+        return self._opened.runtime_version if self._opened is not None else ""
+
+    def feeds(self) -> dict[str, Array]:
+        """Return the default feeds of the run's seed; raises UnsupportedModelError where a free dimension is not bound."""
+        from pytest_edgert.measure.feeds import default_feeds
+
+        if self._feeds is None:
+            self._feeds = default_feeds(self.signature, self.pool.run.seed)
+        return self._feeds
+
+    def open(self) -> OpenedSession:
+        """Open the artefact unless it is open; a refusal is kept and raised again without another try.
+
+        Raises:
+            ArtefactError, UnsupportedModelError, PlacementError, …: As the adapter says.
+            WorkerError: The worker was lost while opening it.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._opened is None or self._worker is None or not self._worker.alive:
+            self.pool.lock.share()
+            try:
+                self._worker = self._private or self.pool.worker(self.target)
+                self._opened = self._open_in(self._worker)
+            except WorkerError as error:
+                self._count_loss(error)
+                raise
+            except EdgertError as error:
+                self._refusal = error
+                raise
+        return self._opened
+
+    def infer(self, feeds: Feeds, *, timeout_s: float | None = None) -> dict[str, Array]:
+        """Run one inference from the initial state.
+
+        Args:
+            feeds: Input arrays by name, as `signature` says.
+            timeout_s: Longest wait; the pool's deadline by default.
+
+        Returns:
+            Output arrays by name; they belong to the caller.
+
+        Raises:
+            FeedsError: The feeds do not fit the signature.
+            InferenceError: The runtime failed.
+            WorkerError: The worker crashed, hung or ran out of memory.
+        """
+        return self.timed_infer(feeds, timeout_s=timeout_s)[0]
+
+    def timed_infer(self, feeds: Feeds, *, timeout_s: float | None = None) -> tuple[dict[str, Array], float]:
+        """Run one inference; returns the outputs and the seconds it took inside the worker."""
+        opened = self.open()
+        self.pool.lock.share()
+        return self.worker.timed_infer(opened.session_id, feeds, timeout_s=timeout_s or self.pool.deadlines.infer_s)
+
+    @property
+    def worker(self) -> Worker:
+        """The worker it is open in, or will be."""
+        if self._worker is None:
+            self._worker = self._private or self.pool.worker(self.target)
+        return self._worker
+
+    def _open_in(self, worker: Worker) -> OpenedSession:
+        return worker.open(
+            self.pool.adapter(self.target.runtime),
+            self.plan.artefact.path,
+            self.target.accelerator,
+            dict(self.plan.options),
+            timeout_s=self.pool.deadlines.open_s,
+        )
+
+    def _count_loss(self, error: WorkerError) -> None:
+        self._losses += 1
+        if self._losses >= OPEN_ATTEMPTS:
+            again = type(error)(f"Not tried again after {self._losses} losses: {error.message}", error.remedy)
+            self._refusal = again
+
+    def close(self) -> None:
+        """Close it in its worker; harmless when the worker is gone."""
+        if self._opened is not None and self._worker is not None and self._worker.alive:
+            self._worker.close_session(self._opened.session_id)
+        self._opened = self._worker = None
+
+
+@dataclass(slots=True)
+class SessionPool:
+    """All sessions and workers of one device in this process.
+
+    Args:
+        run: The setting of all checks.
+        transport: How to reach the device.
+        adapters: Runtime name to "module:attribute".
+        lock: The device's lock.
+        deadlines: Longest waits.
+    """
+
+    run: Run
+    transport: Transport
+    adapters: Mapping[str, str]
+    lock: DeviceLock
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    _workers: dict[tuple[str, str], Worker] = field(default_factory=dict)
+    _sessions: dict[SessionPlan, EdgeSession] = field(default_factory=dict)
+
+    def session(self, plan: SessionPlan) -> EdgeSession:
+        """Return the one session of a plan; two equal plans share it."""
+        return self._sessions.setdefault(plan, EdgeSession(plan, self))
+
+    @contextmanager
+    def private(self, plan: SessionPlan) -> Iterator[EdgeSession]:
+        """Give a session in a fresh worker of its own, gone with its worker at the end of the block."""
+        worker = self._start()
+        session = EdgeSession(plan, self, worker)
+        try:
+            yield session
+        finally:
+            worker.close()
+
+    def worker(self, target: Target) -> Worker:
+        """Return the living shared worker of a target, started if need be."""
+        key = (target.runtime, target.accelerator)
+        worker = self._workers.get(key)
+        if worker is None or not worker.alive:
+            worker = self._workers[key] = self._start()
+        return worker
+
+    def adapter(self, runtime: str) -> str:
+        """Return where a runtime's adapter lies; raises TargetMissingError for an unknown runtime."""
+        try:
+            return self.adapters[runtime]
+        except KeyError:
+            raise TargetMissingError(
+                f"There is no runtime {runtime!r}.", f"Known runtimes: {', '.join(sorted(self.adapters))}."
+            ) from None
+
+    def _start(self) -> Worker:
+        from pytest_edgert.worker.client import Worker, WorkerSettings
+
+        return Worker.start(self.transport, WorkerSettings(), timeout_s=self.deadlines.start_s)
+
+    def close(self) -> None:
+        """Close every session and end every worker."""
+        self._sessions.clear()
+        while self._workers:
+            self._workers.popitem()[1].close()
+        self.lock.release()
+
+
+def probe(
+    names: Sequence[str], transport: Transport | None = None, *, timeout_s: float = 60.0
+) -> dict[str, tuple[str, tuple[Presence, ...]]]:
+    """Ask runtimes what is usable on a device, each in a worker of its own.
+
+    Args:
+        names: Runtimes to ask.
+        transport: How to reach the device; this machine by default.
+        timeout_s: Longest wait for one runtime to be imported and to answer.
+
+    Returns:
+        By runtime its version ("" when it could not be asked) and the presence of each accelerator. A runtime
+        whose worker is lost while it answers comes out as unusable, with what happened as the reason.
+    """
+    from pytest_edgert.runtimes.registry import adapter_references
+    from pytest_edgert.transports.local import TRANSPORT
+
+    references = adapter_references()
+    return {name: _probe_one(references[name], transport or TRANSPORT, timeout_s) for name in names}
+
+
+def _probe_one(reference: str, transport: Transport, timeout_s: float) -> tuple[str, tuple[Presence, ...]]:
+    from pytest_edgert.worker.client import Worker, WorkerSettings
+
+    worker = Worker.start(transport, WorkerSettings(), timeout_s=timeout_s)
+    try:
+        answer = worker.probe(reference, timeout_s=timeout_s)
+    except EdgertError as error:
+        return "", (Presence("*", PresenceState.UNUSABLE, error.message, error.remedy),)
+    finally:
+        worker.close()
+    return answer.version, answer.accelerators
+
+
+def session_options(
+    options: Options, variant: Options, shapes: Mapping[str, Sequence[int]], threads: int
+) -> dict[str, OptionValue]:
+    """Return the options a session is opened with: threads by default, then the variant's, then the user's, then shapes."""
+    bound = {f"shape.{name}": "x".join(map(str, shape)) for name, shape in shapes.items()}
+    return {"threads": threads, **variant, **options, **bound}
+
+
+def artefact_of(path: Path) -> Artefact:
+    """Return the identity of an artefact file; raises ArtefactError when it cannot be one."""
+    from pytest_edgert.runtimes.artefact import identify
+
+    return identify(path)
