@@ -1,0 +1,84 @@
+"""The fixtures of the published interface. Importing this file imports neither NumPy nor the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_edgert.devices.profile import Device
+    from pytest_edgert.plugin.cells import CellPlan
+    from pytest_edgert.sessions import EdgeSession, SessionPool
+    from pytest_edgert.tensors import Array
+    from pytest_edgert.verdicts.budgets import BudgetChoice
+
+
+@pytest.fixture(scope="session")
+def edge_device(pytestconfig: pytest.Config) -> Device:
+    """The device under test: its profile and what it says of itself."""
+    from pytest_edgert.plugin import state
+
+    return state.device_of(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def _edge_pool(pytestconfig: pytest.Config, edge_device: Device) -> Iterator[SessionPool]:
+    """All sessions of this process; every worker ends with the run."""
+    from pytest_edgert.plugin.setting import open_pool
+
+    pool = open_pool(pytestconfig, edge_device)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@pytest.fixture(scope="module")
+def edge_target(request: pytest.FixtureRequest) -> CellPlan:
+    """The cell: an artefact of the model on a target (`.artefact`, `.runtime`, `.accelerator`, `.variant`)."""
+    cell: CellPlan = request.param
+    return cell
+
+
+@pytest.fixture(scope="module")
+def edge_session(edge_target: CellPlan, _edge_pool: SessionPool) -> EdgeSession:
+    """The cell's artefact opened on its target, in a worker, when it is first used."""
+    from pytest_edgert.plugin.setting import session_plan
+
+    return _edge_pool.session(session_plan(edge_target))
+
+
+@pytest.fixture(scope="module")
+def edge_feeds(edge_session: EdgeSession) -> dict[str, Array]:
+    """Seeded default feeds for the model's inputs; the seed is in the header."""
+    return edge_session.feeds()
+
+
+@pytest.fixture(scope="module")
+def edge_reference() -> None:
+    """The reference session."""
+    from pytest_edgert.plugin.not_yet import refuse
+
+    raise refuse("the fixture edge_reference")
+
+
+@pytest.fixture
+def edge_golden() -> None:
+    """The golden of this test, model and target."""
+    from pytest_edgert.plugin.not_yet import refuse
+
+    raise refuse("the fixture edge_golden")
+
+
+@pytest.fixture
+def latency_budget(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> BudgetChoice:
+    """The budget that applies: marker > ``--latency-budget`` > gate file > ini; says what it overrode."""
+    from pytest_edgert.plugin import state
+    from pytest_edgert.plugin.needs import cell_of
+    from pytest_edgert.plugin.setting import choose_budget
+
+    cell = cell_of(request.node)
+    mark = request.node.get_closest_marker("latency_budget")
+    return choose_budget(mark, state.settings_of(pytestconfig), cell.budgets if cell is not None else ())

@@ -1,0 +1,56 @@
+"""The built-in gate: one function per check, ordinary tests on the public fixtures.
+
+A `Gate` collects this module for a model file or a gate file; every function runs once for each cell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_edgert import checks
+from pytest_edgert.assertions import assert_latency
+from pytest_edgert.recording import settle
+
+if TYPE_CHECKING:
+    from pytest_edgert.plugin.cells import CellPlan
+    from pytest_edgert.sessions import EdgeSession
+    from pytest_edgert.verdicts.budgets import BudgetChoice
+
+
+def signature(edge_session: EdgeSession) -> None:
+    """One inference gives the outputs that the artefact declares."""
+    settle(checks.check_signature(edge_session))
+
+
+def placement(edge_session: EdgeSession, edge_target: CellPlan) -> None:
+    """The nodes run on the accelerator that was asked for."""
+    settle(checks.check_placement(edge_session, edge_target.limits.get("placement.accelerator")))
+
+
+def size(edge_session: EdgeSession, edge_target: CellPlan) -> None:
+    """The artefact is small enough."""
+    settle(checks.check_size(edge_session, edge_target.limits.get("size.artefact")))
+
+
+def load(edge_session: EdgeSession, edge_target: CellPlan) -> None:
+    """A fresh process opens it and infers first in time."""
+    settle(checks.check_load(edge_session, edge_target.limits.get("load.cold"), edge_target.limits.get("load.first")))
+
+
+def memory(edge_session: EdgeSession, edge_target: CellPlan) -> None:
+    """Runtime and model stay below the peak."""
+    settle(checks.check_memory(edge_session, edge_target.limits.get("memory.peak")))
+
+
+def determinism(edge_session: EdgeSession) -> None:
+    """The same feeds give the same bits."""
+    settle(checks.check_determinism(edge_session))
+
+
+def latency(edge_session: EdgeSession, latency_budget: BudgetChoice) -> None:
+    """It is fast enough, with stated confidence."""
+    assert_latency(edge_session, latency_budget)
+
+
+#: What a gate collects, in this order.
+CHECKS = (signature, placement, size, load, memory, determinism, latency)

@@ -1,0 +1,103 @@
+"""From options, marks and cells to what the harness needs: the pool, a session's plan, the budget that applies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_edgert.errors import ArtefactError
+from pytest_edgert.locks import DeviceLock
+from pytest_edgert.plugin import state
+from pytest_edgert.plugin.cells import CellPlan, opening_options
+from pytest_edgert.plugin.markers import read_budgets
+from pytest_edgert.records import Budget, LatencyPlan, Plain
+from pytest_edgert.run import Run, make_run_folder
+from pytest_edgert.sessions import Deadlines, SessionPlan, SessionPool
+from pytest_edgert.verdicts.budgets import BudgetChoice
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_edgert.devices.profile import Device
+    from pytest_edgert.plugin.settings import Settings
+
+#: Fresh workers that must each give a latency verdict in acceptance.
+ACCEPTANCE_WORKERS = 3
+#: Time that the evidence of a latency verdict spans in acceptance, in seconds.
+ACCEPTANCE_SPAN_S = 10.0
+#: The one machine that the local transport reaches, whatever profile describes it.
+LOCAL_LOCK = "this-machine"
+
+
+def open_pool(config: pytest.Config, device: Device) -> SessionPool:
+    """Return the pool of a run on this machine, with no worker started yet."""
+    from pytest_edgert.runtimes.registry import adapter_references
+    from pytest_edgert.transports.local import TRANSPORT
+
+    settings = state.settings_of(config)
+    return SessionPool(
+        _run(config, device, settings),
+        TRANSPORT,
+        adapter_references(),
+        DeviceLock(LOCAL_LOCK, settings.wait_s),
+        Deadlines.of(settings.deadline_s),
+    )
+
+
+def _run(config: pytest.Config, device: Device, settings: Settings) -> Run:
+    from pytest_edgert.plugin.progress import progress_printer
+
+    return Run(
+        device.profile.id,
+        make_run_folder(config.rootpath),
+        device.facts,
+        settings.seed,
+        _latency_plan(settings),
+        ACCEPTANCE_WORKERS if settings.accept else 1,
+        _conditions,
+        progress_printer(config),
+    )
+
+
+def _latency_plan(settings: Settings) -> LatencyPlan:
+    plan = LatencyPlan(fixed_n=settings.samples, min_s=ACCEPTANCE_SPAN_S if settings.accept else 0.0)
+    return plan if settings.max_time_s is None else replace(plan, max_s=settings.max_time_s)
+
+
+def _conditions() -> Mapping[str, Plain]:
+    from pytest_edgert.devices.facts import conditions
+
+    return conditions()
+
+
+def session_plan(cell: CellPlan) -> SessionPlan:
+    """Return what to open for a cell; raises what is wrong with it."""
+    problem = cell.problem()
+    if problem is not None:
+        raise problem
+    if cell.identity is None:
+        raise ArtefactError(f"{cell.artefact} was not identified when the tests were collected.", "Collect it again.")
+    return SessionPlan(cell.model, cell.identity, cell.target, tuple(sorted(opening_options(cell).items())))
+
+
+def choose_budget(mark: pytest.Mark | None, settings: Settings, gate: tuple[Budget, ...]) -> BudgetChoice:
+    """Return the budget that applies and what it overrode.
+
+    Args:
+        mark: The test's own mark.
+        settings: The command line and the ini file.
+        gate: What the gate file asks on this device.
+    """
+    offered = [read_budgets(mark) if mark is not None else (), settings.budgets, gate, settings.ini_budgets]
+    given = [budgets for budgets in offered if budgets]
+    if not given:
+        return BudgetChoice(())
+    chosen, *overridden = given
+    notes = [f"budget from {chosen[0].source}"]
+    notes += [f"overrides {_told(budgets)} from {budgets[0].source}" for budgets in overridden]
+    return BudgetChoice(chosen, ("; ".join(notes),))
+
+
+def _told(budgets: tuple[Budget, ...]) -> str:
+    return ", ".join(f"{budget.name} <= {budget.limit_s * 1e3:g} ms" for budget in budgets)

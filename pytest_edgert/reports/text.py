@@ -1,0 +1,206 @@
+"""Numbers and records into words: the only place where SI values get units that people read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pytest_edgert.records import Amount, BudgetVerdict, CheckRecord, Latency, Plain, Quantile, Verdict
+
+#: Steps of a scale, largest first: factor and unit.
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_MINUTES = ((60.0, "min"),)
+_BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+_HERTZ = ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz"), (1.0, "Hz"))
+_RATES = ((1e6, "M/s"), (1e3, "k/s"), (1.0, "/s"))
+#: A duration is told in minutes from here on, in seconds.
+_MINUTES_FROM_S = 120.0
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds in the unit people read: ``4.71 ms``; ``?`` for None or NaN."""
+    scale = _MINUTES if seconds is not None and abs(seconds) >= _MINUTES_FROM_S else _SECONDS
+    return _scaled(seconds, scale)
+
+
+def size(size_bytes: float | None) -> str:
+    """Return bytes in SI units: ``6.1 MB`` is 6,100,000 bytes; ``?`` for None or NaN."""
+    return _scaled(size_bytes, _BYTES)
+
+
+def rate(per_s: float | None) -> str:
+    """Return a rate: ``212 /s``; ``?`` for None or NaN."""
+    return _scaled(per_s, _RATES)
+
+
+def share(value: float | None) -> str:
+    """Return a share between 0 and 1 in percent, never rounded up to 100 %: ``99.9 %``; ``?`` for None or NaN."""
+    if value is None or math.isnan(value):
+        return "?"
+    rounded = float(f"{value * 100:.3g}")
+    return "99.9 %" if rounded >= 100 > value * 100 else f"{rounded:g} %"
+
+
+def interval(low_s: float | None, high_s: float | None) -> str:
+    """Return an interval of durations, ``?`` at an end the samples cannot bound: ``[4.60 ms, 4.83 ms]``."""
+    return f"[{duration(low_s)}, {duration(high_s)}]"
+
+
+def quantile(found: Quantile) -> str:
+    """Return a percentile with its interval: ``p95 4.71 ms [4.60 ms, 4.83 ms]``."""
+    return f"p{found.percentile:g} {duration(found.value_s)} {interval(found.low_s, found.high_s)}"
+
+
+def amount(found: Amount) -> str:
+    """Return a figure with its limit: ``artefact 6.1 MB, limit 6 MB``."""
+    told = f"{found.name} {value(found.value, found.unit)}"
+    if found.limit is None:
+        return told
+    return f"{told}, {'at least' if found.at_least else 'limit'} {value(found.limit, found.unit)}"
+
+
+def value(number: float | None, unit: str) -> str:
+    """Return a number of a record's `unit` ("bytes", "s", "share", "count") in words."""
+    words = {"bytes": size, "s": duration, "share": share}
+    if unit in words:
+        return words[unit](number)
+    return "?" if number is None or math.isnan(number) else f"{number:g}"
+
+
+def figure(record: CheckRecord) -> str:
+    """Return the one figure of a record for a table; empty when the check has none."""
+    if record.latency is not None:
+        found = _leading_quantile(record.latency)
+        return "" if found is None else quantile(found)
+    if not record.amounts:
+        return ""
+    decisive = [one for one in record.amounts if one.verdict is record.verdict]
+    return amount((decisive or list(record.amounts))[0])
+
+
+def headline(record: CheckRecord) -> str:
+    """Return one line that stands alone, the verdict first: what was asked, of what, and why it ended so."""
+    place = f"{record.cell.artefact} on {record.cell.target}: " if record.cell.artefact else ""
+    return f"{record.verdict.value}: {record.check} of {place}{record.reason}"
+
+
+def sentences(record: CheckRecord) -> Iterator[str]:
+    """Yield what a person needs to know of a check that is not green, the headline first, the remedy last."""
+    yield headline(record)
+    if record.latency is not None:
+        yield from _latency_lines(record.latency)
+    for found in record.amounts:
+        yield f"  {amount(found)}{_source(found.source)}: {found.verdict.value}"
+    for note in record.notes:
+        yield f"  {note}"
+    if record.conditions:
+        yield f"  conditions: {conditions(record)}"
+    if record.environment is not None:
+        made = record.environment
+        options = ", ".join(f"{name}={plain(option)}" for name, option in made.options.items())
+        yield f"  on {made.device}, runtime {made.runtime_version}{f', {options}' if options else ''}"
+    if record.verdict is not Verdict.FAIL and not record.verdict.green:
+        yield f"  {record.verdict.value} means: {record.verdict.meaning}."
+    if record.remedy:
+        yield f"  What to do: {record.remedy}"
+
+
+def conditions(record: CheckRecord) -> str:
+    """Return the readings beside a measurement: ``temperature 61 °C, load_1min 0.4``; "no sensor" where there is none."""
+    return ", ".join(reading(name, found) for name, found in record.conditions.items())
+
+
+def reading(name: str, found: Plain) -> str:
+    """Return a reading with its unit, which ends its name: ``frequency 2.4 GHz`` of ``frequency_hz``."""
+    units = {"_bytes": size, "_s": duration, "_hz": frequency, "_c": temperature}
+    if found is None:
+        return f"{name} no sensor"
+    for suffix, words in units.items():
+        if name.endswith(suffix) and isinstance(found, (int, float)):
+            return f"{name.removesuffix(suffix)} {words(found)}"
+    return f"{name} {plain(found)}"
+
+
+def frequency(number_hz: float) -> str:
+    """Return a frequency: ``2.4 GHz``."""
+    return _scaled(number_hz, _HERTZ)
+
+
+def temperature(number_c: float) -> str:
+    """Return a temperature: ``61.5 °C``."""
+    return f"{number_c:.3g} °C"
+
+
+def plain(found: Plain) -> str:
+    """Return a plain value as text: true and false as in TOML, numbers short."""
+    if isinstance(found, bool):
+        return str(found).lower()
+    return f"{found:.4g}" if isinstance(found, float) else str(found)
+
+
+def _latency_lines(latency: Latency) -> Iterator[str]:
+    for decided in latency.budgets:
+        yield f"  {_budget(decided, latency.n)}"
+    judged = {decided.quantile.percentile for decided in latency.budgets}
+    others = [quantile(found) for found in latency.quantiles if found.percentile not in judged]
+    if others:
+        yield f"  also {'; '.join(others)}"
+    yield (
+        f"  n = {latency.n:,} in {duration(latency.span_s)}, effective n = {latency.n_effective:,.0f} "
+        f"(autocorrelation time {latency.tau:.3g} samples), {rate(latency.throughput_per_s)}"
+    )
+    yield (
+        f"  before counting: {latency.warm_up_n:,} inferences, {duration(latency.warm_up_s)}; "
+        f"the first took {duration(latency.first_s)}"
+    )
+    yield f"  stopped because: {latency.stop_reason}"
+    if latency.samples_path:
+        yield f"  raw samples: {latency.samples_path}"
+
+
+def _budget(decided: BudgetVerdict, n: int) -> str:
+    budget = decided.budget
+    beyond = f"{decided.exceedances:,} of {n:,} samples above it"
+    allowed = share(1 - budget.percentile / 100)
+    return (
+        f"{quantile(decided.quantile)}, budget {duration(budget.limit_s)}{_source(budget.source)}: "
+        f"{decided.verdict.value}, {beyond} ({allowed} may be)"
+    )
+
+
+def _leading_quantile(latency: Latency) -> Quantile | None:
+    """Return the percentile of the budget that decided, else p95, else the highest there is."""
+    if latency.budgets:
+        order = [Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE]
+        ranked = sorted(
+            latency.budgets, key=lambda one: order.index(one.verdict) if one.verdict in order else len(order)
+        )
+        return ranked[0].quantile
+    at_95 = [found for found in latency.quantiles if found.percentile == 95.0]
+    return next(iter([*at_95, *reversed(latency.quantiles)]), None)
+
+
+def _source(source: str) -> str:
+    return f" (from {source})" if source else ""
+
+
+def _scaled(number: float | None, scale: tuple[tuple[float, str], ...]) -> str:
+    if number is None or math.isnan(number):
+        return "?"
+    if math.isinf(number):
+        return "infinite" if number > 0 else "-infinite"
+    if number == 0:
+        return f"0 {next(unit for factor, unit in scale if factor == 1.0)}"
+    for factor, unit in scale:
+        shown = _three_digits(number / factor)
+        if abs(float(shown)) >= 1:
+            return f"{shown} {unit}"
+    factor, unit = scale[-1]
+    return f"{number / factor:.3g} {unit}"
+
+
+def _three_digits(number: float) -> str:
+    """Return three significant digits without an exponent below a million, trailing zeros off."""
+    digits = max(0, 2 - math.floor(math.log10(abs(number))))
+    text = f"{number:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

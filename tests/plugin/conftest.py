@@ -1,0 +1,76 @@
+"""What the tests of the plugin's input side share: a project with models, in which nothing is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy  # noqa: F401, ICN001 - stays loaded: pytester unloads what a run in this process imports, NumPy cannot be loaded twice
+import pytest
+
+from pytest_edgert import sessions
+from pytest_edgert.records import Presence, PresenceState
+
+#: Fixtures that open nothing, in place of the plugin's own: these tests are about what is collected.
+FIXTURES = """
+import pytest
+
+@pytest.fixture(scope="module")
+def edge_target(request):
+    return request.param
+
+@pytest.fixture(scope="module")
+def edge_session(edge_target):
+    return edge_target
+
+@pytest.fixture
+def latency_budget():
+    return None
+"""
+#: Bytes that are neither text nor a web page, as far as the pytest process looks.
+MODEL = b"\x08\x0a\xff\xfe model"
+
+
+def answer(names: Sequence[str], **_: object) -> dict[str, tuple[str, tuple[Presence, ...]]]:
+    """Answer as runtimes do on a machine with a CPU and no GPU."""
+    cpu = Presence("cpu", PresenceState.USABLE)
+    cuda = Presence("cuda", PresenceState.ABSENT, "no NVIDIA GPU is here", "Plug one in.")
+    return dict.fromkeys(names, ("1.0", (cpu, cuda)))
+
+
+@pytest.fixture
+def probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runtimes answer without workers."""
+    monkeypatch.setattr(sessions, "probe", answer)
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, probed: None, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project whose fixtures open nothing, on a machine where every runtime has a CPU."""
+    # Hypothesis imports itself at the end of every run in which it is loaded: seconds that say nothing here.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:benchmark -p no:cacheprovider")
+    pytester.makeconftest(FIXTURES)
+    return pytester
+
+
+@pytest.fixture
+def write_models(pytester: pytest.Pytester) -> Callable[..., None]:
+    """Write model files by their names."""
+
+    def write(*names: str) -> None:
+        for name in names:
+            path = pytester.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(MODEL)
+
+    return write
+
+
+@pytest.fixture
+def collect(project: pytest.Pytester) -> Callable[..., list[str]]:
+    """Return the node ids that pytest collects with these arguments."""
+
+    def run(*arguments: str) -> list[str]:
+        result = project.runpytest_inprocess("--collect-only", "-q", *arguments)
+        return [line for line in result.outlines if "::" in line and not line.startswith(("ERROR", "edgert:"))]
+
+    return run

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_edgert.contracts import Target
+from pytest_edgert.errors import NotYetError, UsageError
+from pytest_edgert.plugin.gate_file import GateFile, read_gate_file
+from pytest_edgert.records import Budget
+
+WHOLE = """
+artefacts  = ["net.onnx", "sub/net_int8.onnx"]
+inputs     = { batch = 1, image = "1x3x8x8" }
+latency    = { p95 = "5ms", p99 = "8ms", arrival = "closed" }
+throughput = { at_least = "200/s" }
+memory     = { peak = "64MB" }
+size       = { artefact = "6MB" }
+load       = { cold = "2s", first = "50ms" }
+placement  = { accelerator = 1 }
+options    = { "onnxruntime:cpu" = { threads = 4 } }
+require    = ["onnxruntime:cpu"]
+
+[device.raspberry-pi-5]
+latency    = { p95 = "20ms" }
+size       = { artefact = "5MB" }
+"""
+
+
+def read(folder: Path, text: str) -> GateFile:
+    path = folder / "net.edge.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_gate_file(path)
+
+
+def test_every_key_that_is_built_is_read(tmp_path: Path) -> None:
+    gate = read(tmp_path, WHOLE)
+    assert gate.name == "net"
+    assert gate.artefacts == (tmp_path / "net.onnx", tmp_path / "sub/net_int8.onnx")
+    assert gate.limits.budgets == (Budget(95, 0.005, "net.edge.toml:4"), Budget(99, 0.008, "net.edge.toml:4"))
+    assert gate.limits.amounts == {
+        "throughput.at_least": (200.0, "net.edge.toml:5"),
+        "memory.peak": (64_000_000, "net.edge.toml:6"),
+        "size.artefact": (6_000_000, "net.edge.toml:7"),
+        "load.cold": (2.0, "net.edge.toml:8"),
+        "load.first": (0.05, "net.edge.toml:8"),
+        "placement.accelerator": (1.0, "net.edge.toml:9"),
+    }
+    assert (gate.shapes, gate.dimensions) == ({"image": (1, 3, 8, 8)}, {"batch": 1})
+    assert gate.options == {"onnxruntime:cpu": {"threads": 4}}
+    assert gate.require == (Target("onnxruntime", "cpu"),)
+
+
+def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
+    gate = read(tmp_path, WHOLE)
+    here = gate.limits_on(("rpi5", "raspberry-pi-5"))
+    assert [budget.limit_s for budget in here.budgets] == [0.02]
+    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:15")
+    assert here.amounts["load.cold"] == gate.limits.amounts["load.cold"]
+    assert gate.limits_on(("other",)) == gate.limits
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("latency = { p95 = 5 }", "'latency.p95' is 5, wanted a duration"),
+        ('latency = { p95 = "5" }', "has no unit"),
+        ('latency = { p101 = "5ms" }', "p101"),
+        ('latency = { p95 = "nan" }', "p95"),
+        ('latency = "5ms"', "'latency' is '5ms', wanted a table"),
+        ('memory = { peek = "64MB" }', "'memory.peek' is no key of a gate file. Did you mean 'peak'?"),
+        ("memory = { peak = 64 }", "wanted a quantity with its unit"),
+        ('throughput = { at_least = "200" }', "has no unit"),
+        ("placement = { accelerator = 2 }", "wanted a share from 0 to 1"),
+        ('inputs = { image = "big" }', "'big' is not a shape"),
+        ("inputs = { batch = 1.5 }", "wanted a length or a shape"),
+        ('options = { "onnxruntime:cpu" = { thread = 4 } }', "Did you mean 'threads'?"),
+        ('options = { "onnxruntim" = { threads = 4 } }', "Did you mean 'onnxruntime'?"),
+        ('require = ["onnxruntime:cpuu"]', "Did you mean 'cpu'?"),
+        ('require = "onnxruntime"', "wanted a list of targets"),
+        ("[device.pi]\nartefacts = []", "is no key of a gate file"),
+    ],
+)
+def test_a_wrong_key_or_value_names_its_line(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, 'artefacts = ["net.onnx"]\n\n' + line)
+    assert words in str(caught.value)
+    assert f"net.edge.toml:{3 + line.count(chr(10))}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'reference = "oracle"',
+        "outputs = {}",
+        'energy = { per_inference = "20mJ" }',
+        "sustained = {}",
+        "agreement = {}",
+        "accuracy = {}",
+        'inputs = { samples = "*.npz" }',
+        'latency = { p95 = "5ms", arrival = "every 33ms" }',
+        "[device.pi]\nenergy = {}",
+    ],
+)
+def test_what_is_planned_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    with pytest.raises(NotYetError, match=f"net.edge.toml:{2 + line.count(chr(10))}: .*not yet: "):
+        read(tmp_path, 'artefacts = ["net.onnx"]\n' + line)
+
+
+@pytest.mark.parametrize("text", ["", "artefacts = []", 'artefacts = "net.onnx"', "artefacts = [1]"])
+def test_a_gate_without_artefacts_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="wanted a list of files"):
+        read(tmp_path, text)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.edge.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        read_gate_file(path)
