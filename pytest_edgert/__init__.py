@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_edgert.assertions import assert_latency
+    from pytest_edgert.assertions import assert_agreement, assert_latency
     from pytest_edgert.errors import EdgertError
     from pytest_edgert.recording import VerdictError
     from pytest_edgert.records import CheckRecord, Verdict
@@ -20,10 +20,11 @@ _PUBLIC = {
     "EdgertError": "pytest_edgert.errors",
     "Verdict": "pytest_edgert.records",
     "VerdictError": "pytest_edgert.recording",
+    "assert_agreement": "pytest_edgert.assertions",
     "assert_latency": "pytest_edgert.assertions",
 }
 
-__all__ = ["CheckRecord", "EdgertError", "Verdict", "VerdictError", "assert_latency"]
+__all__ = ["CheckRecord", "EdgertError", "Verdict", "VerdictError", "assert_agreement", "assert_latency"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_edgert.harness import check_latency
+from pytest_edgert import recording
+from pytest_edgert.agreements import ToleranceChange, compare_sessions
+from pytest_edgert.harness import Finding, check_latency, judge
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Budget, CheckRecord
 from pytest_edgert.sessions import EdgeSession
 from pytest_edgert.verdicts.budgets import BudgetChoice, parse_budgets
+
+if TYPE_CHECKING:
+    from pytest_edgert.tensors import Feeds
 
 #: A budget as text ("p99=5ms"), as parsed limits, or as the `latency_budget` fixture gives it.
 BudgetLike: TypeAlias = "str | Budget | Sequence[Budget] | BudgetChoice"
@@ -39,3 +44,40 @@ def _budgets(budget: BudgetLike) -> BudgetChoice:
     if isinstance(budget, str):
         return BudgetChoice(parse_budgets(budget, "argument of assert_latency"))
     return BudgetChoice((budget,) if isinstance(budget, Budget) else tuple(budget))
+
+
+def assert_agreement(
+    session: EdgeSession,
+    reference: EdgeSession,
+    feeds: Feeds | None = None,
+    *,
+    tolerance: Mapping[str, float | str] | None = None,
+    reason: str = "",
+) -> CheckRecord:
+    """Judge whether a session computes what a reference computes.
+
+    Args:
+        session: The session under test.
+        reference: Another runtime, variant or artefact of the same network.
+        feeds: Feeds of `session`; samples or seeded feeds by default. A comparison on given feeds is recorded only
+            when it is not green, so that generated examples do not flood the report.
+        tolerance: Changes of the tolerance by field of `agreement.tolerance.Tolerance`, such as ``{"lsb": 1}``.
+        reason: Why; required when the tolerance becomes looser.
+
+    Returns:
+        The record, when its verdict is PASS or MEASURED.
+
+    Raises:
+        VerdictError: Any other verdict; the error has the record.
+        UsageError: Both sessions are the same computation, or a looser tolerance has no reason.
+    """
+    extra = [ToleranceChange(tolerance, reason, "argument of assert_agreement")] if tolerance else []
+
+    def find() -> Finding:
+        agreement = compare_sessions(session, reference, None if feeds is None else [feeds], extra)
+        return Finding(agreement.verdict, f"{agreement.question}: {agreement.reason}", agreements=(agreement,))
+
+    record = judge("agreement", session, find)
+    if feeds is None or not record.verdict.green:
+        recording.record(record)
+    return settle(record)

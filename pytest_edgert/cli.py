@@ -184,8 +184,8 @@ def _why(profile: Profile) -> str:
 
 
 def _runtime_states() -> tuple[RuntimeState, ...]:
+    from pytest_edgert.probing import probe
     from pytest_edgert.runtimes.registry import how_to_install, installed_version, is_installed, runtimes
-    from pytest_edgert.sessions import probe
 
     known = {name: runtime.info for name, runtime in runtimes().items()}
     answers = probe([name for name, info in known.items() if is_installed(info)])

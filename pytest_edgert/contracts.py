@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 OptionValue: TypeAlias = "str | int | float | bool"
 Options: TypeAlias = Mapping[str, OptionValue]
 
-#: Options that every runtime understands; `shape.INPUT` binds the free dimensions of one input ("1x3x224x224").
+#: Options that every runtime understands; `shape.INPUT` binds the free dimensions of one input ("1x3x224x224"),
+#: `dimension.NAME` a free dimension wherever it stands.
 SHARED_OPTIONS: Mapping[str, str] = {
     "threads": "threads of one inference on a CPU; the device's cores by default",
     "allow_fallback": "true lets nodes run elsewhere than on the accelerator asked for",
     "shape.INPUT": "shape of one input, such as 1x3x224x224",
+    "dimension.NAME": "length of the free dimension of that name; batch is also every free first dimension",
+    "environment.NAME": "variable of the environment of the runtime's process, for settings that hold for a whole process",
 }
 
 _TARGET = re.compile(r"(?P<runtime>[a-z][\w-]*)(?::(?P<accelerator>[a-z][\w-]*))?(?:\+(?P<variant>[a-z][\w-]*))?")

@@ -45,6 +45,10 @@ class ArtefactError(EdgertError):
     """A model file that is missing, empty, truncated, unreadable, foreign or points outside its folder."""
 
 
+class GoldenMissingError(ArtefactError):
+    """No golden was recorded for what was asked; the remedy says how to record it."""
+
+
 class UnsupportedModelError(EdgertError):
     """A sound artefact that this runtime cannot run: a missing operator, a free dimension, a data type.
 
@@ -72,6 +76,12 @@ class MeasurementInvalidError(EdgertError):
     """A measurement that cannot be trusted."""
 
     verdict = "INVALID"
+
+
+class NothingIndependentError(EdgertError):
+    """An agreement was asked for and nobody independent is at hand."""
+
+    verdict = "INCONCLUSIVE"
 
 
 class NotRunError(EdgertError):
@@ -110,6 +120,7 @@ _CLASSES: dict[str, type[EdgertError]] = {
         NotYetError,
         DeviceError,
         ArtefactError,
+        GoldenMissingError,
         UnsupportedModelError,
         TargetMissingError,
         PlacementError,
@@ -117,6 +128,7 @@ _CLASSES: dict[str, type[EdgertError]] = {
         InferenceError,
         MeasurementInvalidError,
         NotRunError,
+        NothingIndependentError,
         WorkerError,
         WorkerCrashedError,
         WorkerHungError,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_edgert import clock, recording
 from pytest_edgert.errors import EdgertError, TargetMissingError, UnsupportedModelError, UsageError
 from pytest_edgert.records import (
+    Agreement,
     Amount,
     Budget,
     CheckRecord,
@@ -48,12 +49,18 @@ class Finding:
     latency: Latency | None = None
     amounts: tuple[Amount, ...] = ()
     placement: Placement | None = None
+    agreements: tuple[Agreement, ...] = ()
     notes: tuple[str, ...] = ()
     conditions: Mapping[str, Plain] | None = None
 
 
 def run_check(name: str, session: EdgeSession, body: Callable[[], Finding]) -> CheckRecord:
-    """Run the body of a check and record what it found; an error of ours becomes the verdict it stands for.
+    """Run the body of a check and record what it found; see `judge`."""
+    return recording.record(judge(name, session, body))
+
+
+def judge(name: str, session: EdgeSession, body: Callable[[], Finding]) -> CheckRecord:
+    """Return the record of what the body of a check found; an error of ours becomes the verdict it stands for.
 
     Raises:
         UnsupportedModelError, TargetMissingError, UsageError: The cell is not to be judged at all.
@@ -65,7 +72,7 @@ def run_check(name: str, session: EdgeSession, body: Callable[[], Finding]) -> C
         raise
     except EdgertError as error:
         found = Finding(Verdict(error.verdict), error.message, error.remedy)
-    record = CheckRecord(
+    return CheckRecord(
         check=name,
         cell=session.plan.cell,
         verdict=found.verdict,
@@ -74,13 +81,13 @@ def run_check(name: str, session: EdgeSession, body: Callable[[], Finding]) -> C
         latency=found.latency,
         amounts=found.amounts,
         placement=found.placement,
+        agreement=found.agreements,
         notes=found.notes,
         environment=environment(session),
         conditions=found.conditions or {},
         started_utc=started_utc,
         duration_s=(clock.monotonic_ns() - start_ns) / 1e9,
     )
-    return recording.record(record)
 
 
 def environment(session: EdgeSession) -> Environment:

@@ -265,6 +265,58 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputAgreement:
+    """One output compared with its reference.
+
+    Args:
+        output, reference_output: Both names.
+        matched_by: What paired them: "map", "name", "signature" or "shape", with the layout that was changed.
+        verdict: PASS, FAIL, MEASURED (no gate applied) or INCONCLUSIVE (nothing finite to compare).
+        reason: The first gate that broke, or what was found.
+        figures: By name: max_abs, max_rel, sqnr_db, cosine, norm_ratio, lsb, ulp, top1, n, beyond; null where undefined.
+        tolerance: What was allowed, by field.
+        tolerance_reason, tolerance_source: Why so much, and who said so.
+        broken: Names of all gates that broke, in order.
+        notes: What else is worth knowing.
+    """
+
+    output: str
+    reference_output: str
+    matched_by: str
+    verdict: Verdict
+    reason: str
+    figures: Mapping[str, Plain] = field(default_factory=dict)
+    tolerance: Mapping[str, Plain] = field(default_factory=dict)
+    tolerance_reason: str = ""
+    tolerance_source: str = ""
+    broken: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One comparison with one reference.
+
+    Args:
+        question: "implementation" (one artefact computed twice) or "port" (two artefacts of one network).
+        reference: What it was compared with: artefact and target.
+        verdict: The worst of its outputs.
+        reason: The sentence that goes with it.
+        outputs: Every output.
+        n_feeds: Inputs that both sides were given.
+        decides: Whether it counts for the check's verdict, or is told beside it.
+    """
+
+    question: str
+    reference: str
+    verdict: Verdict
+    reason: str
+    outputs: tuple[OutputAgreement, ...] = ()
+    n_feeds: int = 0
+    decides: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRecord:
     """One check of one cell, from the question to the verdict.
 
@@ -274,7 +326,7 @@ class CheckRecord:
         verdict: What was found.
         reason: One sentence that says why; never empty.
         remedy: What to do next; empty when there is nothing to do.
-        latency, amounts, placement: The figures, as the check has them.
+        latency, amounts, placement, agreement: The figures, as the check has them.
         notes: Further sentences: conditions, where the budget came from and what it overrode.
         environment: None where no session was opened.
         conditions: Readings beside the measurement, null for "no sensor".
@@ -292,6 +344,7 @@ class CheckRecord:
     latency: Latency | None = None
     amounts: tuple[Amount, ...] = ()
     placement: Placement | None = None
+    agreement: tuple[Agreement, ...] = ()
     notes: tuple[str, ...] = ()
     environment: Environment | None = None
     conditions: Mapping[str, Plain] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_edgert.contracts import Options, OptionValue, Target, Transport
 from pytest_edgert.errors import EdgertError, TargetMissingError, WorkerError
 from pytest_edgert.locks import DeviceLock
-from pytest_edgert.records import Cell, Placement, Presence, PresenceState
+from pytest_edgert.records import Cell, Placement
 from pytest_edgert.run import Run
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pytest_edgert.tensors import Array, Feeds, Signature
     from pytest_edgert.worker.client import Worker
 
+#: Options that are variables of the worker's environment.
+ENVIRONMENT = "environment."
+#: Seeded feeds, and recorded samples at most, that agreement is judged on.
+FEED_SETS, SAMPLE_SETS = 4, 16
 #: How often an artefact whose opening loses the worker is tried before its loss is taken as its answer.
 OPEN_ATTEMPTS = 2
 
@@ -45,17 +49,35 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan:
-    """What to open: an artefact of a model on a target with options (sorted pairs, so that equal plans are one session)."""
+    """What to open: an artefact of a model on a target; equal plans are one session.
+
+    Args:
+        model: The model's name.
+        artefact: The file.
+        target: Where to run it.
+        options: Options as sorted pairs.
+        samples: Files of recorded samples (.npz) that agreement is judged on.
+        outputs: Own output names and what the model calls them, where they differ.
+    """
 
     model: str
     artefact: Artefact
     target: Target
     options: tuple[tuple[str, OptionValue], ...] = ()
+    samples: tuple[Path, ...] = ()
+    outputs: tuple[tuple[str, str], ...] = ()
 
     @property
     def cell(self) -> Cell:
         """What a record calls it."""
         return Cell(self.model, self.artefact.path.name, self.artefact.sha256, str(self.target))
+
+    @property
+    def environment(self) -> tuple[tuple[str, str], ...]:
+        """Variables its worker starts with: some settings of a runtime hold for a whole process."""
+        return tuple(
+            (name.removeprefix(ENVIRONMENT), str(value)) for name, value in self.options if name.startswith(ENVIRONMENT)
+        )
 
 
 class EdgeSession:
@@ -78,6 +100,11 @@ class EdgeSession:
         return f"<EdgeSession {self.plan.artefact.path.name} on {self.plan.target}>"
 
     @property
+    def lost(self) -> bool:
+        """Whether its worker is gone."""
+        return self._worker is not None and not self._worker.alive
+
+    @property
     def target(self) -> Target:
         """Where it runs."""
         return self.plan.target
@@ -94,8 +121,8 @@ class EdgeSession:
 
     @property
     def runtime_version(self) -> str:
-        """The runtime's own version; empty when it could not be opened."""
-        return self._opened.runtime_version if self._opened is not None else ""
+        """The runtime's own version, as any session of the pool has told it; empty when none could be opened."""
+        return self.pool.versions.get(self.target.runtime, "")
 
     def feeds(self) -> dict[str, Array]:
         """Return the default feeds of the run's seed; raises UnsupportedModelError where a free dimension is not bound."""
@@ -104,6 +131,24 @@ class EdgeSession:
         if self._feeds is None:
             self._feeds = default_feeds(self.signature, self.pool.run.seed)
         return self._feeds
+
+    def feed_sets(self) -> list[dict[str, Array]]:
+        """Return what agreement is judged on: the recorded samples, else feeds of `FEED_SETS` seeds.
+
+        Raises:
+            UsageError: A samples file cannot be read or fits no input, or an input has no default feeds.
+        """
+        from pytest_edgert.agreement.carry import fit_samples
+        from pytest_edgert.measure.feeds import default_feeds
+        from pytest_edgert.measure.samples import read_recorded
+
+        if not self.plan.samples:
+            return [default_feeds(self.signature, self.pool.run.seed + turn) for turn in range(FEED_SETS)]
+        found: list[dict[str, Array]] = []
+        for path in self.plan.samples:
+            if len(found) < SAMPLE_SETS:
+                found += fit_samples(read_recorded(path), self.signature, SAMPLE_SETS - len(found))
+        return found
 
     def open(self) -> OpenedSession:
         """Open the artefact unless it is open; a refusal is kept and raised again without another try.
@@ -117,7 +162,7 @@ class EdgeSession:
         if self._opened is None or self._worker is None or not self._worker.alive:
             self.pool.lock.share()
             try:
-                self._worker = self._private or self.pool.worker(self.target)
+                self._worker = self._private or self.pool.worker(self.plan)
                 self._opened = self._open_in(self._worker)
             except WorkerError as error:
                 self._count_loss(error)
@@ -154,17 +199,19 @@ class EdgeSession:
     def worker(self) -> Worker:
         """The worker it is open in, or will be."""
         if self._worker is None:
-            self._worker = self._private or self.pool.worker(self.target)
+            self._worker = self._private or self.pool.worker(self.plan)
         return self._worker
 
     def _open_in(self, worker: Worker) -> OpenedSession:
-        return worker.open(
+        opened = worker.open(
             self.pool.adapter(self.target.runtime),
             self.plan.artefact.path,
             self.target.accelerator,
-            dict(self.plan.options),
+            {name: value for name, value in self.plan.options if not name.startswith(ENVIRONMENT)},
             timeout_s=self.pool.deadlines.open_s,
         )
+        self.pool.versions[self.target.runtime] = opened.runtime_version
+        return opened
 
     def _count_loss(self, error: WorkerError) -> None:
         self._losses += 1
@@ -189,6 +236,7 @@ class SessionPool:
         adapters: Runtime name to "module:attribute".
         lock: The device's lock.
         deadlines: Longest waits.
+        versions: Runtime name to its own version, as sessions that were opened here told it.
     """
 
     run: Run
@@ -196,7 +244,8 @@ class SessionPool:
     adapters: Mapping[str, str]
     lock: DeviceLock
     deadlines: Deadlines = field(default_factory=Deadlines)
-    _workers: dict[tuple[str, str], Worker] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    _workers: dict[tuple[str, str, tuple[tuple[str, str], ...]], Worker] = field(default_factory=dict)
     _sessions: dict[SessionPlan, EdgeSession] = field(default_factory=dict)
 
     def session(self, plan: SessionPlan) -> EdgeSession:
@@ -206,19 +255,19 @@ class SessionPool:
     @contextmanager
     def private(self, plan: SessionPlan) -> Iterator[EdgeSession]:
         """Give a session in a fresh worker of its own, gone with its worker at the end of the block."""
-        worker = self._start()
+        worker = self._start(plan)
         session = EdgeSession(plan, self, worker)
         try:
             yield session
         finally:
             worker.close()
 
-    def worker(self, target: Target) -> Worker:
-        """Return the living shared worker of a target, started if need be."""
-        key = (target.runtime, target.accelerator)
+    def worker(self, plan: SessionPlan) -> Worker:
+        """Return the living shared worker for a plan, started if need be: one per runtime, accelerator and environment."""
+        key = (plan.target.runtime, plan.target.accelerator, plan.environment)
         worker = self._workers.get(key)
         if worker is None or not worker.alive:
-            worker = self._workers[key] = self._start()
+            worker = self._workers[key] = self._start(plan)
         return worker
 
     def adapter(self, runtime: str) -> str:
@@ -230,10 +279,11 @@ class SessionPool:
                 f"There is no runtime {runtime!r}.", f"Known runtimes: {', '.join(sorted(self.adapters))}."
             ) from None
 
-    def _start(self) -> Worker:
+    def _start(self, plan: SessionPlan) -> Worker:
         from pytest_edgert.worker.client import Worker, WorkerSettings
 
-        return Worker.start(self.transport, WorkerSettings(), timeout_s=self.deadlines.start_s)
+        settings = WorkerSettings(environment=dict(plan.environment))
+        return Worker.start(self.transport, settings, timeout_s=self.deadlines.start_s)
 
     def close(self) -> None:
         """Close every session and end every worker."""
@@ -243,50 +293,9 @@ class SessionPool:
         self.lock.release()
 
 
-def probe(
-    names: Sequence[str], transport: Transport | None = None, *, timeout_s: float = 60.0
-) -> dict[str, tuple[str, tuple[Presence, ...]]]:
-    """Ask runtimes what is usable on a device, each in a worker of its own.
-
-    Args:
-        names: Runtimes to ask.
-        transport: How to reach the device; this machine by default.
-        timeout_s: Longest wait for one runtime to be imported and to answer.
-
-    Returns:
-        By runtime its version ("" when it could not be asked) and the presence of each accelerator. A runtime
-        whose worker is lost while it answers comes out as unusable, with what happened as the reason.
-    """
-    from pytest_edgert.runtimes.registry import adapter_references
-    from pytest_edgert.transports.local import TRANSPORT
-
-    references = adapter_references()
-    return {name: _probe_one(references[name], transport or TRANSPORT, timeout_s) for name in names}
-
-
-def _probe_one(reference: str, transport: Transport, timeout_s: float) -> tuple[str, tuple[Presence, ...]]:
-    from pytest_edgert.worker.client import Worker, WorkerSettings
-
-    worker = Worker.start(transport, WorkerSettings(), timeout_s=timeout_s)
-    try:
-        answer = worker.probe(reference, timeout_s=timeout_s)
-    except EdgertError as error:
-        return "", (Presence("*", PresenceState.UNUSABLE, error.message, error.remedy),)
-    finally:
-        worker.close()
-    return answer.version, answer.accelerators
-
-
 def session_options(
     options: Options, variant: Options, shapes: Mapping[str, Sequence[int]], threads: int
 ) -> dict[str, OptionValue]:
     """Return the options a session is opened with: threads by default, then the variant's, then the user's, then shapes."""
     bound = {f"shape.{name}": "x".join(map(str, shape)) for name, shape in shapes.items()}
     return {"threads": threads, **variant, **options, **bound}
-
-
-def artefact_of(path: Path) -> Artefact:
-    """Return the identity of an artefact file; raises ArtefactError when it cannot be one."""
-    from pytest_edgert.runtimes.artefact import identify
-
-    return identify(path)

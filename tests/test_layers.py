@@ -22,7 +22,7 @@ LAYERS = {
     "parts": {"devices", "runtimes", "measure", "verdicts", "agreement", "golden", "strategies"},
     "job": {"job"},
     "reach": {"worker", "transports"},
-    "lab": {"sessions", "harness", "locks", "run", "checks", "assertions"},
+    "lab": {"sessions", "probing", "harness", "locks", "run", "checks", "agreements", "panel", "assertions"},
     "reports": {"reports"},
     "faces": {"plugin", "cli"},
     "public": {"", "testing", "__main__"},
@@ -37,19 +37,20 @@ WORKS_ON_ARRAYS = [
 STDLIB = sys.stdlib_module_names | {"tomllib"}
 #: Third-party packages: which modules (patterns below the package) may import them.
 MAY_IMPORT = {
-    "numpy": ["tensors", *WORKS_ON_ARRAYS, "sessions", "harness", "checks", "assertions", "testing", "testing.*"],
+    "numpy": ["tensors", *WORKS_ON_ARRAYS, "sessions", "harness", "checks", "agreements", "assertions", "testing", "testing.*"],
     "pytest": ["plugin", "plugin.*", "testing", "testing.*"],
     "xdist": ["plugin.*"],
     "hypothesis": ["strategies", "strategies.*", "testing", "testing.*"],
     "tomli": ["devices.*", "plugin.*"],
     "filelock": ["locks"],
     "safetensors": ["measure.samples", "golden.*"],
-    "ml_dtypes": ["tensors", "runtimes.*", "worker.packing", "measure.feeds"],
+    "ml_dtypes": ["tensors", "runtimes.*", "worker.packing", "measure.feeds", "golden.dtypes"],
     "onnx": ["runtimes.onnxruntime*"],
     "onnxruntime": ["runtimes.onnxruntime*"],
+    "openvino": ["runtimes.openvino*"],
 }
 #: Packages that may only be imported inside a function: starting pytest must not load them.
-ONLY_INSIDE_FUNCTIONS = {"onnx", "onnxruntime", "ml_dtypes", "xdist", "safetensors", "filelock"}
+ONLY_INSIDE_FUNCTIONS = {"onnx", "onnxruntime", "openvino", "ml_dtypes", "xdist", "safetensors", "filelock"}
 #: Modules near the start of pytest that may use NumPy, but only inside a function.
 STARTED = ["runtimes.registry"]
 

@@ -1,8 +1,5 @@
 """The digits classifier under test, as its author would write it: fast enough, and still right in int8."""
 
-# mypy: disable-error-code=no-untyped-def
-# (tests of a user carry no types)
-
 from pathlib import Path
 
 import numpy as np

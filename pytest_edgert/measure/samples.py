@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pytest_edgert.errors import ArtefactError, ProtocolError
+from pytest_edgert.errors import ArtefactError, ProtocolError, UsageError
 from pytest_edgert.records import Plain
 from pytest_edgert.tensors import Array
 
@@ -110,3 +111,21 @@ def _count(header: Mapping[str, Plain], name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ProtocolError(f"Latency samples need {name} as a whole number, found {value!r}.")
     return value
+
+
+def read_recorded(path: Path) -> dict[str, Array]:
+    """Return the arrays of a file of recorded samples, by name; nothing in it is unpickled.
+
+    Args:
+        path: A .npz file; the first axis of every array counts samples.
+
+    Raises:
+        UsageError: The file is missing, damaged, or holds Python objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise UsageError(
+            f"The samples in {path} cannot be read: {error}.", "Write them with numpy.savez(path, INPUT=array)."
+        ) from error

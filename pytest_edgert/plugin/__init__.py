@@ -102,7 +102,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let the records of checks go to the running test."""
+    """Let the records of checks go to the running test, and leave the device to others after it."""
     from pytest_edgert.plugin import recorder
 
     recorder.start_item(item)
@@ -110,6 +110,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         recorder.finish_item(item)
+        fixtures.leave_device(item.config)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -137,7 +138,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     from pytest_edgert.plugin import outcomes
 
     with outcomes.translated(item):
-        return (yield)
+        if "edge_target" not in getattr(item, "fixturenames", ()):
+            return (yield)
+        from pytest_edgert.plugin import panels
+
+        with panels.tolerance_of(item):
+            return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_edgert.contracts import Options, RuntimeInfo, Target
 from pytest_edgert.errors import ArtefactError, EdgertError, TargetMissingError, WorkerError, from_wire
+from pytest_edgert.plugin.gate_agreement import AgreementKeys
 from pytest_edgert.plugin.gate_file import GateFile, Limit
 from pytest_edgert.plugin.models import identify_readable
-from pytest_edgert.plugin.not_yet import refuse
 from pytest_edgert.plugin.probes import LOST, ProbedRuntime, ProbeTable
 from pytest_edgert.plugin.targets import AUTO, options_for
 from pytest_edgert.records import Budget, PresenceState
@@ -44,6 +44,8 @@ class CellPlan:
         gate: The gate file that applies.
         budgets: Limits on latency of the gate file, on this device.
         limits: Other limits of the gate file, on this device; see `gate_file.Limits`.
+        siblings: The model's artefacts in order, absolute; the first is the reference unless one is named.
+        agreement: What the gate file or mark says of agreement.
     """
 
     model: str
@@ -63,6 +65,8 @@ class CellPlan:
     gate: GateFile | None = field(default=None, hash=False)
     budgets: tuple[Budget, ...] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict, hash=False)
+    siblings: tuple[Path, ...] = ()
+    agreement: AgreementKeys = field(default_factory=AgreementKeys, hash=False)
 
     @property
     def id(self) -> str:
@@ -146,7 +150,7 @@ def plan_cells(
     cells += [cell for cell in _required(frame, around) if cell.target not in {c.target for c in cells}]
     if not cells:
         return [failing(frame, _nothing_reads(frame.artefact, around))]
-    return [_with_options(cell, around, option_tables) for cell in cells]
+    return [with_options(cell, around, option_tables) for cell in cells]
 
 
 def failing(frame: CellPlan, error: EdgertError, target: Target | None = None) -> CellPlan:
@@ -166,13 +170,13 @@ def _asked(frame: CellPlan, around: Surroundings) -> Iterator[CellPlan]:
         return
     refused = []
     for target in around.settings.targets:
-        if _reads(around.infos[target.runtime], frame.artefact):
+        if reads(around.infos[target.runtime], frame.artefact):
             yield from _named(frame, target, around)
         else:
             refused.append(target)
     if len(refused) == len(around.settings.targets):
         names = " and ".join(map(str, refused))
-        known = sorted(name for name, info in around.infos.items() if _reads(info, frame.artefact))
+        known = sorted(name for name, info in around.infos.items() if reads(info, frame.artefact))
         yield failing(
             replace(frame, named=True),
             TargetMissingError(
@@ -183,14 +187,15 @@ def _asked(frame: CellPlan, around: Surroundings) -> Iterator[CellPlan]:
         )
 
 
-def _reads(info: RuntimeInfo, artefact: Path) -> bool:
+def reads(info: RuntimeInfo, artefact: Path) -> bool:
+    """Return whether a runtime reads files of this suffix."""
     return artefact.suffix.lower() in info.suffixes
 
 
 def _present(frame: CellPlan, around: Surroundings) -> Iterator[CellPlan]:
     """Give one cell per usable accelerator of each installed runtime that reads the artefact."""
     for name, info in around.infos.items():
-        if info.enumerated and name in around.installed and _reads(info, frame.artefact):
+        if info.enumerated and name in around.installed and reads(info, frame.artefact):
             yield from _usable(frame, Target(name), around)
 
 
@@ -240,13 +245,13 @@ def _required(frame: CellPlan, around: Surroundings) -> Iterator[CellPlan]:
         error = missing_target(target, around)
         if error is not None:
             yield failing(replace(frame, named=True), error, target)
-        elif target.accelerator and _reads(around.infos[target.runtime], frame.artefact):
+        elif target.accelerator and reads(around.infos[target.runtime], frame.artefact):
             yield replace(frame, target=target, named=True)
 
 
 def _nothing_reads(artefact: Path, around: Surroundings) -> EdgertError:
     """Return the one message of a gate that no runtime can serve."""
-    readers = [info for info in around.infos.values() if _reads(info, artefact)]
+    readers = [info for info in around.infos.values() if reads(info, artefact)]
     enumerated = [info for info in readers if info.enumerated]
     if not enumerated:
         names = " or ".join(f"--edge-target={info.name}" for info in readers)
@@ -267,18 +272,11 @@ def _nothing_reads(artefact: Path, around: Surroundings) -> EdgertError:
     )
 
 
-def _with_options(cell: CellPlan, around: Surroundings, tables: Iterable[Mapping[str, Options]]) -> CellPlan:
+def with_options(cell: CellPlan, around: Surroundings, tables: Iterable[Mapping[str, Options]]) -> CellPlan:
+    """Return a cell with the options of its target, `tables` the weakest first."""
     if cell.missing:
         return cell
     info = around.infos[cell.target.runtime]
-    if cell.dimensions and not any(name.startswith("dimension.") for name in info.options):
-        names = ", ".join(cell.dimensions)
-        error = refuse(f"binding the free dimension {names} of {cell.target} by name")
-        return failing(
-            cell,
-            type(error)(error.message, 'Give the input\'s whole shape: inputs = { INPUT = "1x3x8x8" }.'),
-            cell.target,
-        )
     return replace(
         cell,
         options=options_for(cell.target, tables),

@@ -41,7 +41,7 @@ def decide(status: int, items: Sequence[ItemOutcome], *, gate_asked: bool, accep
         reasons += _not_accepted(items)
     missing = sum(item.outcome is Outcome.NOTRUN for item in items)
     if missing:
-        reasons.append(f"{missing} planned tests did not run")
+        reasons.append(f"{missing} planned {_tests(missing)} did not run")
     return Ending(TESTS_FAILED, tuple(reasons)) if reasons else Ending(status)
 
 
@@ -57,4 +57,8 @@ def _not_accepted(items: Sequence[ItemOutcome]) -> list[str]:
     skipped = sum(item.outcome is Outcome.SKIPPED for item in items)
     if not items:
         return ["acceptance: no test on a model ran"]
-    return [f"acceptance: {skipped} tests on a model were skipped"] if skipped else []
+    return [f"acceptance: {skipped} {_tests(skipped)} on a model skipped"] if skipped else []
+
+
+def _tests(count: int) -> str:
+    return "test" if count == 1 else "tests"

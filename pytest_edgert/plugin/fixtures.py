@@ -9,10 +9,19 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_edgert.devices.profile import Device
+    from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
     from pytest_edgert.sessions import EdgeSession, SessionPool
     from pytest_edgert.tensors import Array
     from pytest_edgert.verdicts.budgets import BudgetChoice
+
+_POOL = pytest.StashKey["SessionPool"]()
+
+
+def leave_device(config: pytest.Config) -> None:
+    """Let timed work of other processes have the device, if sessions of this process hold it."""
+    if _POOL in config.stash:
+        config.stash[_POOL].lock.release()
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +37,11 @@ def _edge_pool(pytestconfig: pytest.Config, edge_device: Device) -> Iterator[Ses
     """All sessions of this process; every worker ends with the run."""
     from pytest_edgert.plugin.setting import open_pool
 
-    pool = open_pool(pytestconfig, edge_device)
+    pool = pytestconfig.stash[_POOL] = open_pool(pytestconfig, edge_device)
     try:
         yield pool
     finally:
+        del pytestconfig.stash[_POOL]
         pool.close()
 
 
@@ -57,11 +67,19 @@ def edge_feeds(edge_session: EdgeSession) -> dict[str, Array]:
 
 
 @pytest.fixture(scope="module")
-def edge_reference() -> None:
-    """The reference session."""
-    from pytest_edgert.plugin.not_yet import refuse
+def _edge_panel(edge_target: CellPlan, _edge_pool: SessionPool, pytestconfig: pytest.Config) -> Panel:
+    """Who may be asked about the cell."""
+    from pytest_edgert.plugin.panels import panel_of
 
-    raise refuse("the fixture edge_reference")
+    return panel_of(pytestconfig, edge_target, _edge_pool)
+
+
+@pytest.fixture(scope="module")
+def edge_reference(edge_session: EdgeSession, _edge_panel: Panel) -> EdgeSession:
+    """The reference session: the gate file's or mark's, else the oracle, else an independent one; never the same."""
+    from pytest_edgert.panel import reference_session
+
+    return reference_session(edge_session, _edge_panel)
 
 
 @pytest.fixture

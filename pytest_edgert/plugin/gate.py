@@ -14,6 +14,7 @@ from pytest_edgert.contracts import Options, Target
 from pytest_edgert.errors import EdgertError, UsageError
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, failing, plan_cells
+from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_reference
 from pytest_edgert.plugin.gate_file import SUFFIX, GateFile, Limits, read_gate_file
 from pytest_edgert.plugin.markers import read_model, read_need, read_options
 from pytest_edgert.plugin.models import Model, comparison_hint, find_gate_file, labels
@@ -54,7 +55,10 @@ class Gate(pytest.Module):
             else:
                 gates = find_gate_file(self.path)
                 alike = {a: labels(self.model.artefacts)[a] for a in self.model.artefacts if a == self.path}
-                self._cells = cells_of(self.config, self.model.name, (self.path,), gates, names=alike)
+                siblings = gates.artefacts if gates else self.model.artefacts
+                self._cells = cells_of(
+                    self.config, self.model.name, (self.path,), gates, names=alike, siblings=siblings
+                )
         return self._cells
 
     def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
@@ -99,6 +103,8 @@ def cells_of(
     names: dict[Path, str] | None = None,
     shapes: dict[str, tuple[int, ...]] | None = None,
     option_tables: Sequence[Mapping[str, Options]] = (),
+    siblings: Sequence[Path] = (),
+    agreement: AgreementKeys | None = None,
 ) -> list[CellPlan]:
     """Return the cells of a model.
 
@@ -110,6 +116,8 @@ def cells_of(
         names: Short names of artefacts; made from the artefacts when left out.
         shapes: Shapes that a mark gives.
         option_tables: Options that marks give, the weakest first.
+        siblings: All artefacts of the model in order; `artefacts` when left out.
+        agreement: What a mark says of agreement; the gate file's when left out.
     """
     around = state.surroundings_of(config)
     settings = around.settings
@@ -128,6 +136,8 @@ def cells_of(
             gate=gate,
             budgets=limits.budgets,
             limits=limits.amounts,
+            siblings=tuple(siblings or artefacts),
+            agreement=agreement or (gate.agreement if gate else AgreementKeys()),
         )
         cells += plan_cells(frame, around, tables)
     return cells
@@ -231,8 +241,15 @@ def _marked_cells(test: pytest.Item) -> list[CellPlan]:
         None,
         shapes=dict(model.inputs),
         option_tables=read_options(test.iter_markers("edge_options")),
+        agreement=_marked_agreement(model.reference, test.path.parent),
     )
     return _needed(cells, test) or cells
+
+
+def _marked_agreement(reference: str | None, folder: Path) -> AgreementKeys:
+    if reference is None:
+        return AgreementKeys()
+    return AgreementKeys(reference=read_reference(reference, folder, "edge_model(reference=)"))
 
 
 def _needed(cells: list[CellPlan], test: pytest.Item) -> list[CellPlan]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert import checks
 from pytest_edgert.assertions import assert_latency
+from pytest_edgert.panel import check_agreement
 from pytest_edgert.recording import settle
 
 if TYPE_CHECKING:
+    from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
     from pytest_edgert.sessions import EdgeSession
     from pytest_edgert.verdicts.budgets import BudgetChoice
@@ -52,5 +54,10 @@ def latency(edge_session: EdgeSession, latency_budget: BudgetChoice) -> None:
     assert_latency(edge_session, latency_budget)
 
 
+def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
+    """It computes what the artefact says, and what the reference artefact computes."""
+    settle(check_agreement(edge_session, _edge_panel))
+
+
 #: What a gate collects, in this order.
-CHECKS = (signature, placement, size, load, memory, determinism, latency)
+CHECKS = (signature, placement, size, load, memory, determinism, agreement, latency)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pytest_edgert.contracts import Target
 from pytest_edgert.errors import UsageError
 from pytest_edgert.plugin import targets
+from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_agreement_keys
 from pytest_edgert.plugin.not_yet import CLOSED_LOOP, refuse
 from pytest_edgert.plugin.toml_lines import key_lines
 from pytest_edgert.records import Budget
-from pytest_edgert.units import parse_duration, parse_rate, parse_size
+from pytest_edgert.units import parse_duration, parse_size
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 SUFFIX = ".edge.toml"
 
 #: Keys of the published interface whose features are not built yet.
-_NOT_YET = ("reference", "outputs", "energy", "sustained", "agreement", "accuracy")
-_LIMIT_KEYS = ("latency", "throughput", "memory", "size", "load", "placement")
-_NOT_YET_INPUTS = ("samples", "ranges", "preprocess")
+_NOT_YET = ("throughput", "energy", "sustained", "accuracy")
+_LIMIT_KEYS = ("latency", "memory", "size", "load", "placement")
+_NOT_YET_INPUTS = ("ranges", "preprocess")
+_AGREEMENT_KEYS = ("reference", "outputs", "agreement")
 
 
 #: A limit in SI units and who set it: "mobilenet.edge.toml:9".
@@ -42,7 +44,7 @@ class Limits:
 
     Args:
         budgets: Limits on percentiles of latency.
-        amounts: Other limits by key: "throughput.at_least" (per second), "memory.peak" and "size.artefact" (bytes),
+        amounts: Other limits by key: "memory.peak" and "size.artefact" (bytes),
             "load.cold" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1).
     """
 
@@ -63,6 +65,7 @@ class GateFile:
         dimensions: Lengths of named free dimensions.
         options: Options by target.
         require: Targets that must be present.
+        agreement: What agreement is judged by.
     """
 
     path: Path
@@ -73,6 +76,7 @@ class GateFile:
     dimensions: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, OptionValue]] = field(default_factory=dict)
     require: tuple[Target, ...] = ()
+    agreement: AgreementKeys = field(default_factory=AgreementKeys)
 
     @property
     def name(self) -> str:
@@ -111,7 +115,8 @@ class _Reader:
     lines: Mapping[tuple[str, ...], int]
 
     def gate(self, table: Mapping[str, Any]) -> GateFile:
-        self.check_keys(table, (), (*_LIMIT_KEYS, "artefacts", "inputs", "options", "require", "device"), _NOT_YET)
+        known = (*_LIMIT_KEYS, *_AGREEMENT_KEYS, "artefacts", "inputs", "options", "require", "device")
+        self.check_keys(table, (), known, _NOT_YET)
         limits = self.limits(table, (), Limits())
         shapes, dimensions = self.inputs(table)
         devices = self.table(table, ("device",))
@@ -124,6 +129,7 @@ class _Reader:
             dimensions,
             self.options(table),
             self.require(table),
+            read_agreement_keys(table, self),
         )
 
     def line(self, keys: tuple[str, ...]) -> int:
@@ -168,6 +174,8 @@ class _Reader:
         shapes, dimensions = {}, {}
         for name, value in self.table(table, ("inputs",)).items():
             where = self.where(("inputs", name))
+            if name == "samples":
+                continue
             if name in _NOT_YET_INPUTS:
                 raise refuse(f"the key 'inputs.{name}'", where)
             if isinstance(value, str):
@@ -251,7 +259,6 @@ def _share(value: object, where: str) -> float:
 
 #: Tables of limits and how each of their keys is read.
 _LIMITS: dict[str, dict[str, Callable[[object, str], float]]] = {
-    "throughput": {"at_least": _quantity(parse_rate, "200/s")},
     "memory": {"peak": _quantity(parse_size, "64MB")},
     "size": {"artefact": _quantity(parse_size, "6MB")},
     "load": {"cold": _quantity(parse_duration, "2s"), "first": _quantity(parse_duration, "50ms")},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_edgert.codec import decode, encode
@@ -50,8 +51,16 @@ def is_cell_item(item: pytest.Item) -> bool:
 
 def is_gate_id(nodeid: str) -> bool:
     """Return whether an id belongs to the built-in gate: its path is a gate file's or an artefact's."""
-    path = nodeid.partition("[")[0].partition("::")[0]
-    return path.lower().endswith(_GATE_SUFFIXES)
+    path = nodeid.partition("[")[0].partition("::")[0].lower()
+    return not path.endswith(".py") and path.endswith((*_GATE_SUFFIXES, *_registered_suffixes()))
+
+
+@cache
+def _registered_suffixes() -> tuple[str, ...]:
+    """Return what registered runtimes read: an adapter may come with suffixes of its own."""
+    from pytest_edgert.runtimes.registry import runtimes
+
+    return tuple(suffix for runtime in runtimes().values() for suffix in runtime.info.suffixes)
 
 
 def is_cell_id(nodeid: str) -> bool:

@@ -22,7 +22,10 @@ MARKERS: tuple[tuple[str, str], ...] = (
     ("edge_accelerator(*names)", "needs one of these accelerators, else it is skipped"),
     ("edge_device(*names)", "needs one of these devices, else it is skipped"),
     ("latency_budget(limits)", "budget of this test, such as 'p99=5ms, p50=2ms'"),
-    ("edge_tolerance(rtol=, atol=, lsb=, ulp=, sqnr=, nan=, reason=)", "tolerance of this test (not yet)"),
+    (
+        "edge_tolerance(rtol=, atol=, lsb=, ulp=, sqnr=, nan=, reason=)",
+        "tolerance of this test; a looser one needs a reason",
+    ),
     ("edge_options(**options)", "options of targets for this test, such as **{'onnxruntime:cpu': {'threads': 4}}"),
 )
 #: Marks that say what a test needs, by the word for the thing.
@@ -66,7 +69,6 @@ def read_model(mark: pytest.Mark) -> ModelMark:
         NotYetError: An argument asks for what is not built yet.
     """
     from pytest_edgert.errors import UsageError
-    from pytest_edgert.plugin.not_yet import refuse
     from pytest_edgert.plugin.targets import nearest
 
     remedy = 'Write e.g. @pytest.mark.edge_model("mobilenet.onnx").'
@@ -78,9 +80,12 @@ def read_model(mark: pytest.Mark) -> ModelMark:
     for name in mark.kwargs:
         if name not in ("reference", "inputs"):
             raise UsageError(f"edge_model has no argument {name!r}.", nearest(name, ("reference", "inputs")))
-    if mark.kwargs.get("reference") is not None:
-        raise refuse("edge_model(reference=)")
-    return ModelMark(paths, None, _shapes(mark.kwargs.get("inputs") or {}))
+    reference = mark.kwargs.get("reference")
+    if reference is not None and not isinstance(reference, str):
+        raise UsageError(
+            f"edge_model(reference=) takes text, got {reference!r}.", 'Write reference="net.onnx @ oracle".'
+        )
+    return ModelMark(paths, reference, _shapes(mark.kwargs.get("inputs") or {}))
 
 
 def _shapes(inputs: object) -> dict[str, tuple[int, ...]]:
@@ -106,6 +111,16 @@ def read_budgets(mark: pytest.Mark) -> tuple[Budget, ...]:
             f"latency_budget takes one text, got {_arguments(mark)}.", 'Write @pytest.mark.latency_budget("p99=5ms").'
         )
     return parse_budgets(mark.args[0], "@latency_budget")
+
+
+def read_tolerance(mark: pytest.Mark) -> tuple[Mapping[str, float | str], str]:
+    """Return the changes by field and the reason of an ``edge_tolerance`` mark. Raises UsageError."""
+    from pytest_edgert.errors import UsageError
+    from pytest_edgert.plugin.gate_agreement import read_changes
+
+    if mark.args or not mark.kwargs:
+        raise UsageError(f"edge_tolerance takes names and values, got {_arguments(mark)}.", "Write e.g. lsb=3.")
+    return read_changes(mark.kwargs, "edge_tolerance")
 
 
 def read_options(marks: Iterable[pytest.Mark]) -> list[dict[str, dict[str, OptionValue]]]:
@@ -163,12 +178,10 @@ def read_need(mark: pytest.Mark) -> Need:
 
 def check_marks(item: pytest.Item) -> None:
     """Raise UsageError or NotYetError for a mark of ours on this test whose arguments are wrong or not built yet."""
-    from pytest_edgert.plugin.not_yet import refuse
-
     for mark in item.iter_markers():
         if mark.name == "edge_tolerance":
-            raise refuse("the mark edge_tolerance")
-        if mark.name == "latency_budget":
+            read_tolerance(mark)
+        elif mark.name == "latency_budget":
             read_budgets(mark)
         elif mark.name in NEEDS:
             read_need(mark)

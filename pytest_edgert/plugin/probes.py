@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pytest_edgert.records import Presence
 
-#: Name of the presence of a runtime that could not even be asked (see `sessions.probe`).
+#: Name of the presence of a runtime that could not even be asked (see `probing.probe`).
 LOST = "*"
 
 
@@ -44,6 +44,6 @@ def probe_runtimes(names: Sequence[str]) -> ProbeTable:
     """Ask runtimes what is usable here, each in a worker."""
     if not names:
         return ProbeTable()
-    from pytest_edgert.sessions import probe
+    from pytest_edgert.probing import probe
 
     return ProbeTable({name: ProbedRuntime(*answer) for name, answer in probe(names).items()})

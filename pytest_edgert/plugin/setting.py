@@ -12,6 +12,7 @@ from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, opening_options
 from pytest_edgert.plugin.markers import read_budgets
 from pytest_edgert.records import Budget, LatencyPlan, Plain
+from pytest_edgert.reports.text import duration
 from pytest_edgert.run import Run, make_run_folder
 from pytest_edgert.sessions import Deadlines, SessionPlan, SessionPool
 from pytest_edgert.verdicts.budgets import BudgetChoice
@@ -78,7 +79,14 @@ def session_plan(cell: CellPlan) -> SessionPlan:
         raise problem
     if cell.identity is None:
         raise ArtefactError(f"{cell.artefact} was not identified when the tests were collected.", "Collect it again.")
-    return SessionPlan(cell.model, cell.identity, cell.target, tuple(sorted(opening_options(cell).items())))
+    return SessionPlan(
+        cell.model,
+        cell.identity,
+        cell.target,
+        tuple(sorted(opening_options(cell).items())),
+        cell.agreement.samples,
+        tuple(sorted(cell.agreement.outputs.get(cell.artefact.name, {}).items())),
+    )
 
 
 def choose_budget(mark: pytest.Mark | None, settings: Settings, gate: tuple[Budget, ...]) -> BudgetChoice:
@@ -94,10 +102,8 @@ def choose_budget(mark: pytest.Mark | None, settings: Settings, gate: tuple[Budg
     if not given:
         return BudgetChoice(())
     chosen, *overridden = given
-    notes = [f"budget from {chosen[0].source}"]
-    notes += [f"overrides {_told(budgets)} from {budgets[0].source}" for budgets in overridden]
-    return BudgetChoice(chosen, ("; ".join(notes),))
+    return BudgetChoice(chosen, tuple(f"overrides {_told(budgets)} from {budgets[0].source}" for budgets in overridden))
 
 
 def _told(budgets: tuple[Budget, ...]) -> str:
-    return ", ".join(f"{budget.name} <= {budget.limit_s * 1e3:g} ms" for budget in budgets)
+    return ", ".join(f"{budget.name} <= {duration(budget.limit_s)}" for budget in budgets)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from pytest_edgert.records import Amount, BudgetVerdict, CheckRecord, Latency, Plain, Quantile, Verdict
+from pytest_edgert.reports import agreement_text
 
 #: Steps of a scale, largest first: factor and unit.
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -13,6 +14,8 @@ _MINUTES = ((60.0, "min"),)
 _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 _HERTZ = ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz"), (1.0, "Hz"))
 _RATES = ((1e6, "M/s"), (1e3, "k/s"), (1.0, "/s"))
+#: Begins the names of readings that were taken before the measurement.
+_BEFORE = "before."
 #: A duration is told in minutes from here on, in seconds.
 _MINUTES_FROM_S = 120.0
 
@@ -72,6 +75,8 @@ def figure(record: CheckRecord) -> str:
     if record.latency is not None:
         found = _leading_quantile(record.latency)
         return "" if found is None else quantile(found)
+    if record.agreement:
+        return agreement_text.figure(record.agreement)
     if not record.amounts:
         return ""
     decisive = [one for one in record.amounts if one.verdict is record.verdict]
@@ -91,10 +96,12 @@ def sentences(record: CheckRecord) -> Iterator[str]:
         yield from _latency_lines(record.latency)
     for found in record.amounts:
         yield f"  {amount(found)}{_source(found.source)}: {found.verdict.value}"
+    for line in agreement_text.lines(record.agreement):
+        yield f"  {line}"
     for note in record.notes:
         yield f"  {note}"
-    if record.conditions:
-        yield f"  conditions: {conditions(record)}"
+    if told := conditions(record):
+        yield f"  conditions: {told}"
     if record.environment is not None:
         made = record.environment
         options = ", ".join(f"{name}={plain(option)}" for name, option in made.options.items())
@@ -106,19 +113,37 @@ def sentences(record: CheckRecord) -> Iterator[str]:
 
 
 def conditions(record: CheckRecord) -> str:
-    """Return the readings beside a measurement: ``temperature 61 °C, load_1min 0.4``; "no sensor" where there is none."""
-    return ", ".join(reading(name, found) for name, found in record.conditions.items())
+    """Return the readings beside a measurement, before and after: ``temperature 55 °C → 61 °C, load_1min 0.4``.
+
+    What no sensor tells is left out; the record has it as null.
+    """
+    readings = {name: found for name, found in record.conditions.items() if not name.startswith(_BEFORE)}
+    told = ((name, record.conditions.get(_BEFORE + name), found) for name, found in readings.items())
+    return ", ".join(_change(*each) for each in told if each[1:] != (None, None))
+
+
+def _change(name: str, before: Plain, after: Plain) -> str:
+    told, value = _reading(name, after)
+    return f"{told} {value}" if before in (None, after) else f"{told} {_reading(name, before)[1]} → {value}"
 
 
 def reading(name: str, found: Plain) -> str:
-    """Return a reading with its unit, which ends its name: ``frequency 2.4 GHz`` of ``frequency_hz``."""
+    """Return a reading with its unit, which ends its name: ``frequency 2.4 GHz`` of ``frequency_hz``.
+
+    Where a sensor is named, it comes behind: ``temperature cpu 61 °C`` of ``temperature_c.cpu``.
+    """
+    return " ".join(_reading(name, found))
+
+
+def _reading(name: str, found: Plain) -> tuple[str, str]:
     units = {"_bytes": size, "_s": duration, "_hz": frequency, "_c": temperature}
+    kind, _, sensor = name.partition(".")
     if found is None:
-        return f"{name} no sensor"
+        return name, "no sensor"
     for suffix, words in units.items():
-        if name.endswith(suffix) and isinstance(found, (int, float)):
-            return f"{name.removesuffix(suffix)} {words(found)}"
-    return f"{name} {plain(found)}"
+        if kind.endswith(suffix) and isinstance(found, (int, float)):
+            return f"{kind.removesuffix(suffix)} {sensor}".rstrip(), words(found)
+    return name, plain(found)
 
 
 def frequency(number_hz: float) -> str:

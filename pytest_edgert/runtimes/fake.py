@@ -22,7 +22,15 @@ from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInf
 from pytest_edgert.errors import ArtefactError, PlacementError, TargetMissingError, UnsupportedModelError, UsageError
 from pytest_edgert.records import Evidence, Placement, Presence, PresenceState
 from pytest_edgert.runtimes.fake_faults import OPTIONS, Faults, read_faults
-from pytest_edgert.runtimes.options import bind_shapes, check_names, nearest, read_count, read_flag, read_shapes
+from pytest_edgert.runtimes.options import (
+    bind_shapes,
+    check_names,
+    nearest,
+    read_count,
+    read_dimensions,
+    read_flag,
+    read_shapes,
+)
 
 if TYPE_CHECKING:
     from pytest_edgert.contracts import BoundRun
@@ -62,7 +70,7 @@ class FakeRuntime:
         _check_accelerator(accelerator, model)
         faults = read_faults(model.get("faults", {}), options)
         faults.at_load()
-        signature = bind_shapes(_read_signature(artefact, model), read_shapes(options))
+        signature = bind_shapes(_read_signature(artefact, model), read_shapes(options), read_dimensions(options))
         placement = _place(accelerator, model, falls_back=faults.falls_back)
         if placement.elsewhere and not read_flag(options, "allow_fallback"):
             raise PlacementError(

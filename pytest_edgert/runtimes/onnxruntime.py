@@ -26,6 +26,7 @@ from pytest_edgert.runtimes.options import (
     check_names,
     read_choice,
     read_count,
+    read_dimensions,
     read_family,
     read_flag,
     read_shapes,
@@ -164,14 +165,14 @@ def _configuration(accelerator: str, options: Options) -> dict[str, str]:
 
 
 def _overrides(artefact: Path, options: Options) -> Mapping[str, int]:
-    """Return lengths for the named free dimensions that shapes bind, so that the runtime can plan with them."""
+    """Return lengths for the named free dimensions that options bind, so that the runtime can plan with them."""
     from pytest_edgert.tensors import TensorSpec
 
-    shapes = read_shapes(options)
-    if not shapes or artefact.suffix.lower() != ".onnx":
+    shapes, dimensions = read_shapes(options), read_dimensions(options)
+    if not (shapes or dimensions) or artefact.suffix.lower() != ".onnx":
         return {}
     inputs = [TensorSpec(name, "", shape) for name, shape in input_symbols(artefact).items()]
-    return bound_symbols(inputs, shapes) if inputs else {}
+    return bound_symbols(inputs, shapes, dimensions) if inputs else {}
 
 
 RUNTIME: Runtime = OnnxRuntime()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from pytest_edgert.contracts import BoundRun, Options
 from pytest_edgert.errors import InferenceError, PlacementError, UnsupportedModelError
 from pytest_edgert.records import Evidence, Placement
 from pytest_edgert.runtimes.onnxruntime_errors import inference_error
-from pytest_edgert.runtimes.onnxruntime_graph import read_quantization
+from pytest_edgert.runtimes.onnxruntime_graph import input_symbols, read_quantization
 from pytest_edgert.runtimes.onnxruntime_providers import accelerator_of, import_onnxruntime, provider_of
-from pytest_edgert.runtimes.options import bind_shapes, read_choice, read_count, read_flag, read_shapes
-from pytest_edgert.tensors import Array, Feeds, Quantization, Signature, TensorSpec, fit_feeds
+from pytest_edgert.runtimes.options import bind_shapes, read_choice, read_count, read_dimensions, read_flag, read_shapes
+from pytest_edgert.tensors import Array, Dimension, Feeds, Quantization, Signature, TensorSpec, fit_feeds
 
 #: ONNX Runtime's type names and NumPy's. Its Python interface has no arrays of bfloat16, float8 and 4-bit types.
 _DTYPES = {
@@ -46,7 +47,7 @@ def make_session(session: Any, artefact: Path, accelerator: str, options: Option
         PlacementError: Nodes went elsewhere and `allow_fallback` is not set.
         UsageError: A shape contradicts the model.
     """
-    signature = bind_shapes(_read_signature(session, artefact), read_shapes(options))
+    signature = _bound(_read_signature(session, artefact), artefact, options)
     placement = _read_placement(session, accelerator, options)
     if placement.elsewhere and not read_flag(options, "allow_fallback"):
         shown = ", ".join(placement.elsewhere[:5]) + (", …" if len(placement.elsewhere) > 5 else "")
@@ -196,6 +197,24 @@ def _read_signature(session: Any, artefact: Path) -> Signature:
         tuple(_read_spec(item, quantization) for item in inputs),
         tuple(_read_spec(item, quantization) for item in outputs),
     )
+
+
+def _bound(signature: Signature, artefact: Path, options: Options) -> Signature:
+    """Return the signature with free dimensions bound: named ones by their names in the file, for a session that
+    was opened with lengths for them tells only the lengths.
+    """
+    shapes, dimensions = read_shapes(options), read_dimensions(options)
+    if dimensions and artefact.suffix.lower() == ".onnx":
+        declared = input_symbols(artefact)
+        inputs = tuple(replace(spec, shape=_named(spec, declared.get(spec.name, ()))) for spec in signature.inputs)
+        signature = replace(signature, inputs=inputs)
+    return bind_shapes(signature, shapes, dimensions)
+
+
+def _named(spec: TensorSpec, declared: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    if len(declared) != len(spec.shape):
+        return spec.shape
+    return tuple(name if isinstance(name, str) else told for name, told in zip(declared, spec.shape, strict=True))
 
 
 def _read_spec(item: Any, quantization: Mapping[str, Quantization]) -> TensorSpec:

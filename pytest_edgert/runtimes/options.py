@@ -16,6 +16,9 @@ from pytest_edgert.errors import UsageError
 if TYPE_CHECKING:
     from pytest_edgert.tensors import Dimension, Signature, TensorSpec
 
+#: The name that also stands for every free first dimension.
+BATCH = "batch"
+
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -83,14 +86,32 @@ def _read_shape(name: str, text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in lengths)
 
 
-def bound_symbols(inputs: Iterable[TensorSpec], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """Return the lengths that `shapes` give to named free dimensions.
+def read_dimensions(options: Options) -> dict[str, int]:
+    """Return the lengths that `dimension.NAME` options bind, by name of the free dimension. Raises UsageError."""
+    lengths = {}
+    for name, value in read_family(options, "dimension").items():
+        text = str(value).strip()
+        if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
+            raise UsageError(f"The length of the free dimension {name!r} must be a whole number, got {value!r}.")
+        lengths[name] = int(text)
+    return lengths
+
+
+def bound_symbols(
+    inputs: Iterable[TensorSpec], shapes: Mapping[str, tuple[int, ...]], dimensions: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Return the lengths that `shapes` and `dimensions` give to named free dimensions.
+
+    Args:
+        inputs: The model's inputs.
+        shapes: Shapes by input.
+        dimensions: Lengths by name; `batch` is every free first dimension, whatever its name.
 
     Raises:
-        UsageError: An input is unknown, a rank or a fixed length differs, or a name gets two lengths.
+        UsageError: An input or dimension is unknown, a rank or a fixed length differs, or a name gets two lengths.
     """
     specs = {spec.name: spec for spec in inputs}
-    symbols: dict[str, int] = {}
+    symbols = _named_lengths(specs.values(), dimensions or {})
     for name, shape in shapes.items():
         if name not in specs:
             raise UsageError(f"A shape was given for {name!r}, which is no input.", nearest(name, specs))
@@ -102,6 +123,30 @@ def bound_symbols(inputs: Iterable[TensorSpec], shapes: Mapping[str, tuple[int, 
                     "Give it one length.",
                 )
     return symbols
+
+
+def _named_lengths(inputs: Iterable[TensorSpec], dimensions: Mapping[str, int]) -> dict[str, int]:
+    shapes = [spec.shape for spec in inputs]
+    free = {length for shape in shapes for length in shape if isinstance(length, str)}
+    first = [shape[0] for shape in shapes if shape]
+    symbols = {name: length for name, length in dimensions.items() if name in free}
+    if BATCH in dimensions:
+        symbols = {**{name: dimensions[BATCH] for name in first if isinstance(name, str)}, **symbols}
+    for name, length in dimensions.items():
+        is_first = name == BATCH and any(not isinstance(found, int) or found == length for found in first)
+        if name not in free and not is_first:
+            raise UsageError(f"The model has no free dimension {name!r}.", _free_names(shapes))
+    return symbols
+
+
+def _free_names(shapes: Iterable[tuple[Dimension, ...]]) -> str:
+    free = [length for shape in shapes for length in shape if not isinstance(length, int)]
+    names = sorted({length for length in free if isinstance(length, str)})
+    if names:
+        return f"Its free dimensions: {', '.join(names)}."
+    if free:
+        return "Its free dimensions have no names: give the whole shape of an input (shape.INPUT)."
+    return "All its dimensions are fixed."
 
 
 def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
@@ -117,15 +162,31 @@ def _check_shape(spec: TensorSpec, shape: tuple[int, ...]) -> None:
         )
 
 
-def bind_shapes(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> Signature:
-    """Return the signature with free dimensions bound, named ones in every input and output. Raises UsageError."""
-    symbols = bound_symbols(signature.inputs, shapes)
+def bind_shapes(
+    signature: Signature, shapes: Mapping[str, tuple[int, ...]], dimensions: Mapping[str, int] | None = None
+) -> Signature:
+    """Return the signature with free dimensions bound, named ones in every input and output.
+
+    Args:
+        signature: Inputs and outputs as the model declares them.
+        shapes: Shapes by input, as `read_shapes` gives them.
+        dimensions: Lengths by name, as `read_dimensions` gives them; `batch` is every free first dimension of an input.
+
+    Raises:
+        UsageError: As `bound_symbols` says.
+    """
+    symbols = bound_symbols(signature.inputs, shapes, dimensions)
+    batch = (dimensions or {}).get(BATCH)
 
     def bound(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
         return tuple(symbols.get(length, length) if isinstance(length, str) else length for length in shape)
 
+    def fed(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+        nameless = bool(shape) and shape[0] is None and batch is not None
+        return (batch, *bound(shape[1:])) if nameless else bound(shape)
+
     return replace(
         signature,
-        inputs=tuple(replace(s, shape=shapes.get(s.name, bound(s.shape))) for s in signature.inputs),
+        inputs=tuple(replace(s, shape=shapes.get(s.name, fed(s.shape))) for s in signature.inputs),
         outputs=tuple(replace(s, shape=bound(s.shape)) for s in signature.outputs),
     )

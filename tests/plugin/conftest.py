@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy  # noqa: F401, ICN001 - stays loaded: pytester unloads what a run in this process imports, NumPy cannot be loaded twice
 import pytest
+from e2e_runs import EdgeProject
 
-from pytest_edgert import sessions
+from pytest_edgert import probing
+from pytest_edgert.locks import FOLDER_VARIABLE
 from pytest_edgert.records import Presence, PresenceState
 
 #: Fixtures that open nothing, in place of the plugin's own: these tests are about what is collected.
@@ -40,7 +42,7 @@ def answer(names: Sequence[str], **_: object) -> dict[str, tuple[str, tuple[Pres
 @pytest.fixture
 def probed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runtimes answer without workers."""
-    monkeypatch.setattr(sessions, "probe", answer)
+    monkeypatch.setattr(probing, "probe", answer)
 
 
 @pytest.fixture
@@ -74,3 +76,11 @@ def collect(project: pytest.Pytester) -> Callable[..., list[str]]:
         return [line for line in result.outlines if "::" in line and not line.startswith(("ERROR", "edgert:"))]
 
     return run
+
+
+@pytest.fixture
+def edge(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> EdgeProject:
+    """An empty project for whole runs, whose device lock is its own: other runs on this machine do not matter."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(pytester.mkdir("locks")))
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    return EdgeProject(pytester)

@@ -78,7 +78,7 @@ def test_an_acceptance_with_a_plain_skip_fails(project: pytest.Pytester, write_m
     )
     result = project.runpytest("--edge-accept")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*acceptance: 1 tests on a model were skipped."])
+    result.stdout.fnmatch_lines(["*acceptance: 1 test on a model skipped."])
 
 
 def test_no_tests_without_a_gate_stays_pytests_own_status(project: pytest.Pytester) -> None:

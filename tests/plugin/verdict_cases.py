@@ -27,7 +27,7 @@ import os
 import signal
 from pathlib import Path
 import pytest
-from pytest_edgert import checks, recording, sessions
+from pytest_edgert import checks, probing, recording
 from pytest_edgert.plugin import gate_checks
 from pytest_edgert.records import Amount, Cell, CheckRecord, Presence, PresenceState, Verdict
 
@@ -69,7 +69,7 @@ def make(name):
 for name in ("signature", "placement", "size", "load", "memory", "determinism"):
     PATCH.setattr(checks, "check_" + name, make(name))
 PATCH.setattr(gate_checks, "assert_latency", lambda plan, budget: recording.settle(make("latency")(plan)))
-PATCH.setattr(sessions, "probe", answer)
+PATCH.setattr(probing, "probe", answer)
 """
 
 OnCell = Callable[..., pytest.RunResult]

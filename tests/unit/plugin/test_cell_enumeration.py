@@ -107,9 +107,9 @@ def test_threads_are_the_devices_cores_by_default(frame: CellPlan) -> None:
     assert opening_options(cell) == {"threads": 2}
 
 
-def test_a_free_dimension_that_a_runtime_cannot_bind_is_refused(frame: CellPlan) -> None:
+def test_a_gate_files_dimensions_become_options_of_the_session(frame: CellPlan) -> None:
     from dataclasses import replace
 
     (cell,) = plan_cells(replace(frame, dimensions={"batch": 1}), around(Settings(), "first"))
-    assert "not yet" in cell.missing
-    assert cell.id == "net.onnx-first:cpu"
+    assert not cell.missing
+    assert opening_options(cell) == {"threads": 2, "dimension.batch": 1}

@@ -43,9 +43,15 @@ def latency_record(verdict: Verdict = Verdict.FAIL) -> CheckRecord:
         "p95 is above 5 ms.",
         "Quantise the model or raise the budget.",
         latency=latency,
-        notes=("budget from --latency-budget=5ms; overrides p95 <= 8 ms from digits.edge.toml",),
+        notes=("overrides p95 <= 8 ms from digits.edge.toml",),
         environment=Environment("linux-x86_64", {"cpu_model": "test"}, "1.2.3", {"threads": 2}, "3.11.1", "0.1.0"),
-        conditions={"temperature_c": 61.0, "governor": None},
+        conditions={
+            "before.temperature_c": 55.0,
+            "before.governor": None,
+            "temperature_c": 61.0,
+            "governor": None,
+            "load_1min": 2.0,
+        },
         duration_s=8.5,
         started_utc="2026-01-02T03:04:05+00:00",
     )

@@ -65,6 +65,7 @@ def test_an_amount_names_its_floor() -> None:
     [
         ("temperature_c", 61.5, "temperature 61.5 °C"),
         ("frequency_hz", 2.4e9, "frequency 2.4 GHz"),
+        ("temperature_c.cpu", 61.5, "temperature cpu 61.5 °C"),
         ("governor", None, "governor no sensor"),
         ("throttled", False, "throttled false"),
     ],
@@ -85,7 +86,7 @@ def test_the_headline_stands_alone_with_the_verdict_first() -> None:
         "n = 1,500 in 7.2 s, effective n = 750",
         "stopped because: the evidence was clear",
         "overrides p95 <= 8 ms from digits.edge.toml",
-        "conditions: temperature 61 °C, governor no sensor",
+        "conditions: temperature 55 °C → 61 °C, load_1min 2\n",
         "on linux-x86_64, runtime 1.2.3, threads=2",
         "also p50 4 ms [3.9 ms, 4.1 ms]; p99 9 ms [8 ms, ?]",
         "What to do: Quantise the model or raise the budget.",

@@ -64,6 +64,20 @@ def test_bound_dimensions_reach_the_outputs(tmp_path: Path) -> None:
         assert session.signature.outputs[0].shape[0] == 2
 
 
+@pytest.mark.parametrize(("name", "first"), [("n", "n"), ("batch", "n"), ("batch", "batch"), ("batch", None)])
+def test_a_dimension_is_bound_by_name(tmp_path: Path, name: str, first: str | None) -> None:
+    options = {f"dimension.{name}": 4}
+    with RUNTIME.open(save(one_node("Relu", shape=(first, 3)), tmp_path), "cpu", options) as session:
+        assert session.signature.inputs[0].shape == (4, 3)
+        assert session.infer({"x": np.ones((4, 3), np.float32)})["y"].shape == (4, 3)
+
+
+def test_an_unknown_dimension_names_the_models_own(tmp_path: Path) -> None:
+    path = save(one_node("Relu", shape=("rows", "columns")), tmp_path)
+    with pytest.raises(UsageError, match="no free dimension 'row'. Its free dimensions: columns, rows"):
+        RUNTIME.open(path, "cpu", {"dimension.row": 4})
+
+
 def test_one_name_bound_to_two_lengths_is_refused(tmp_path: Path) -> None:
     path = save(one_node("Relu", shape=("n", "n")), tmp_path)
     with pytest.raises(UsageError, match="'n'"):

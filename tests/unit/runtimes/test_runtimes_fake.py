@@ -49,6 +49,12 @@ def test_shapes_bind_free_dimensions(opened) -> None:
     assert signature.inputs[0].shape == signature.outputs[0].shape == (5, 2)
 
 
+@pytest.mark.parametrize("name", ["batch", "n"])
+def test_a_dimension_is_bound_by_name(opened, name: str) -> None:
+    inputs = [{"name": "x", "shape": ["n", 2]}]
+    assert opened(options={f"dimension.{name}": 5}, inputs=inputs).signature.outputs[0].shape == (5, 2)
+
+
 def test_quantisation_is_told(opened) -> None:
     inputs = [{"name": "x", "dtype": "int8", "shape": [1], "quantization": {"scale": [0.5], "zero_point": [3]}}]
     assert opened(inputs=inputs).signature.inputs[0].quantization == Quantization((0.5,), (3,))

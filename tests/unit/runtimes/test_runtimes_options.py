@@ -10,6 +10,7 @@ from pytest_edgert.runtimes.options import (
     nearest,
     read_choice,
     read_count,
+    read_dimensions,
     read_flag,
     read_shapes,
 )
@@ -96,3 +97,37 @@ def test_a_name_is_bound_wherever_it_stands() -> None:
 def test_shapes_that_contradict_the_model_are_refused(shapes: dict[str, tuple[int, ...]], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         bind_shapes(SIGNATURE, shapes)
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, "two", "", "²"])
+def test_what_is_no_length_is_refused_by_name(value: object) -> None:
+    with pytest.raises(UsageError, match="seq"):
+        read_dimensions({"dimension.seq": value})
+
+
+def test_a_dimension_is_bound_by_its_name_wherever_it_stands() -> None:
+    bound = bind_shapes(SIGNATURE, {}, read_dimensions({"dimension.batch": "4"}))
+    assert [spec.shape for spec in bound.inputs + bound.outputs] == [(4, 3, None), (4,), (4, "other")]
+
+
+@pytest.mark.parametrize("first", [None, "N", "batch"])
+def test_batch_is_every_free_first_dimension(first: str | None) -> None:
+    signature = Signature((TensorSpec("x", "float32", (first, 3)),), (TensorSpec("y", "float32", (first, 9)),))
+    assert bind_shapes(signature, {}, {"batch": 2}).inputs[0].shape == (2, 3)
+
+
+def test_batch_may_say_what_is_fixed_already() -> None:
+    signature = Signature((TensorSpec("x", "float32", (1, 3)),), ())
+    assert bind_shapes(signature, {}, {"batch": 1}) == signature
+    with pytest.raises(UsageError, match="no free dimension 'batch'. All its dimensions are fixed"):
+        bind_shapes(signature, {}, {"batch": 2})
+
+
+def test_an_unknown_dimension_names_those_that_are_free() -> None:
+    with pytest.raises(UsageError, match=r"no free dimension 'bacth'. Its free dimensions: batch\."):
+        bind_shapes(SIGNATURE, {}, {"bacth": 2})
+
+
+def test_a_dimension_that_contradicts_a_shape_is_refused() -> None:
+    with pytest.raises(UsageError, match="'batch' of input 'mask' is bound to 2 and to 4"):
+        bind_shapes(SIGNATURE, {"mask": (2,)}, {"batch": 4})

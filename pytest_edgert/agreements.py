@@ -1,0 +1,218 @@
+"""Do two sessions agree? The same feeds through both, outputs matched, compared and told as a record.
+
+Two questions, kept apart: *implementation* (one artefact, two ways of computing it) and *port* (another artefact
+of the same network). An artefact on the same runtime with the same kernels is never asked: it would agree with
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_edgert.errors import UsageError
+from pytest_edgert.records import Agreement, OutputAgreement, Plain
+from pytest_edgert.sessions import EdgeSession
+
+if TYPE_CHECKING:
+    from pytest_edgert.agreement.match import Matching
+    from pytest_edgert.agreement.outcome import Comparison, OutputComparison
+    from pytest_edgert.agreement.tolerance import Change, Tolerance
+    from pytest_edgert.tensors import Array, Feeds
+
+IMPLEMENTATION, PORT = "implementation", "port"
+
+
+@dataclass(frozen=True, slots=True)
+class ToleranceChange:
+    """What someone asks of the tolerance; `reason` is required where it becomes looser."""
+
+    changes: Mapping[str, Change]
+    reason: str = ""
+    source: str = ""
+
+
+#: What the running test's marks and gate file ask, the weakest first; the plugin sets it.
+TOLERANCE_CHANGES: ContextVar[tuple[ToleranceChange, ...]] = ContextVar("pytest_edgert_tolerance", default=())
+
+
+def independent(one: EdgeSession, other: EdgeSession) -> bool:
+    """Return whether a comparison says anything: another artefact, another runtime or other kernels of the same one."""
+    same_file = one.plan.artefact.sha256 == other.plan.artefact.sha256
+    return not (same_file and one.target.runtime == other.target.runtime and _kernels(one) == _kernels(other))
+
+
+def _kernels(session: EdgeSession) -> tuple[str, tuple[tuple[str, object], ...]]:
+    """Return what of a session's target changes its arithmetic: accelerator, and options but threads and shapes."""
+    arithmetic = tuple(
+        pair
+        for pair in session.plan.options
+        if pair[0] != "threads" and not pair[0].startswith(("shape.", "dimension."))
+    )
+    return session.target.accelerator, arithmetic
+
+
+def question_of(session: EdgeSession, peer: EdgeSession) -> str:
+    """Return "implementation" for the same file, "port" for another one."""
+    return IMPLEMENTATION if session.plan.artefact.sha256 == peer.plan.artefact.sha256 else PORT
+
+
+def compare_sessions(
+    session: EdgeSession,
+    other: EdgeSession,
+    feeds: Sequence[Feeds] | None = None,
+    extra: Sequence[ToleranceChange] = (),
+) -> Agreement:
+    """Run the same feeds through both sessions and compare every output.
+
+    Args:
+        session: The session under test.
+        other: The reference.
+        feeds: Feeds of the session under test; those of the reference's file are made of them. By default the
+            samples or seeded feeds, drawn for the reference where the files differ.
+        extra: Changes of the tolerance that this call asks for.
+
+    Raises:
+        MatchError: Inputs or outputs cannot be told apart.
+        UsageError: Both are the same computation, or feeds cannot become the other artefact's.
+        UnsupportedModelError: One of the two cannot run its artefact.
+        WorkerError: A worker was lost.
+    """
+    from pytest_edgert.agreement.compare import compare_outputs
+
+    if not independent(session, other):
+        raise UsageError(
+            f"{name_of(session)} would be compared with itself.",
+            "Compare with another runtime, another variant or the oracle.",
+        )
+    matching = _match_outputs(session, other)
+    pairs = _paired_feeds(session, other, feeds)
+    question = question_of(session, other)
+    compared = compare_outputs(
+        _stack([session.infer(one) for one, _ in pairs]),
+        _stack([other.infer(two) for _, two in pairs]),
+        matching,
+        _tolerances(session, other, matching, question, extra),
+        left_specs={spec.name: spec for spec in session.signature.outputs},
+        right_specs={spec.name: spec for spec in other.signature.outputs},
+    )
+    return _told(compared, question, name_of(other), len(pairs))
+
+
+def _match_outputs(session: EdgeSession, other: EdgeSession) -> Matching:
+    from pytest_edgert.agreement.match import Side, match
+
+    return match(
+        session.signature,
+        other.signature,
+        mapping=_output_map(session, other) or None,
+        kind="outputs",
+        left_side=Side(session.plan.artefact.path.name, {}),
+        right_side=Side(other.plan.artefact.path.name, {}),
+    )
+
+
+def _output_map(session: EdgeSession, other: EdgeSession) -> dict[str, str]:
+    """Return own output name to the other's, where the plans give either a name of the model's own."""
+    own, others = dict(session.plan.outputs), dict(other.plan.outputs)
+    called = {common: name for name, common in others.items()}
+    pairs = {name: called.get(common, common) for name, common in own.items()}
+    named = {spec.name for spec in session.signature.outputs}
+    return pairs | {common: name for common, name in called.items() if common in named and common not in own}
+
+
+def _paired_feeds(session: EdgeSession, other: EdgeSession, feeds: Sequence[Feeds] | None) -> list[tuple[Feeds, Feeds]]:
+    """Return feeds of both sides that stand for the same numbers."""
+    from pytest_edgert.agreement.carry import carry_feeds
+    from pytest_edgert.agreement.match import match
+
+    matching = match(session.signature, other.signature, mapping=None, kind="inputs")
+    if feeds is not None:
+        return [(one, carry_feeds(one, matching, session.signature, other.signature)) for one in feeds]
+    if session.plan.artefact.sha256 == other.plan.artefact.sha256:
+        return [(one, carry_feeds(one, matching, session.signature, other.signature)) for one in session.feed_sets()]
+    back = match(other.signature, session.signature, mapping=None, kind="inputs")
+    return [(carry_feeds(one, back, other.signature, session.signature), one) for one in other.feed_sets()]
+
+
+def _stack(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the outputs of several inferences as one set, joined along the first axis."""
+    import numpy as np
+
+    return {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
+
+
+def _tolerances(
+    session: EdgeSession, other: EdgeSession, matching: Matching, question: str, extra: Sequence[ToleranceChange]
+) -> dict[str, Tolerance]:
+    from pytest_edgert.agreement.policy import choose
+    from pytest_edgert.agreement.tolerance import override
+
+    left = {spec.name: spec for spec in session.signature.outputs}
+    right = {spec.name: spec for spec in other.signature.outputs}
+    chosen = {}
+    for pair in matching.pairs:
+        tolerance = choose(
+            left[pair.left],
+            right[pair.right],
+            session.placement.accelerator,
+            other.placement.accelerator,
+            question,
+            quantized_left=_quantized(session),
+            quantized_right=_quantized(other),
+            precision_left=str(session.placement.detail.get("precision") or ""),
+            precision_right=str(other.placement.detail.get("precision") or ""),
+        )
+        for change in (*TOLERANCE_CHANGES.get(), *extra):
+            tolerance = override(tolerance, change.changes, change.reason, change.source)
+        chosen[pair.left] = tolerance
+    return chosen
+
+
+def _quantized(session: EdgeSession) -> bool:
+    """Return whether an artefact computes on quantised tensors, as far as its runtime tells."""
+    return bool(session.placement.detail.get("quantized"))
+
+
+def _told(compared: Comparison, question: str, reference: str, n_feeds: int) -> Agreement:
+    """Return the record of a comparison."""
+    outputs = tuple(_told_output(output) for output in compared.outputs)
+    return Agreement(question, reference, compared.verdict, compared.reason, outputs, n_feeds)
+
+
+def _told_output(output: OutputComparison) -> OutputAgreement:
+    tolerance = output.tolerance
+    return OutputAgreement(
+        output.pair.left,
+        output.pair.right,
+        str(output.pair).partition("(by ")[2].rstrip(")"),
+        output.verdict,
+        output.reason,
+        _figures(output),
+        {name: getattr(tolerance, name) for name in tolerance.gates} | {"nan": tolerance.nan.value},
+        tolerance.reason,
+        tolerance.source,
+        output.broken,
+        output.notes,
+    )
+
+
+def _figures(output: OutputComparison) -> dict[str, Plain]:
+    figures: dict[str, Plain] = {}
+    if output.distance is not None:
+        told = ("n", "max_abs", "max_rel", "sqnr_db", "cosine", "norm_ratio", "beyond", "nan_mismatch", "inf_mismatch")
+        figures = {name: getattr(output.distance, name) for name in told}
+    if output.lsb is not None:
+        figures |= {"lsb": output.lsb.maximum, "over_one_share": output.lsb.over_one_share, "bias_lsb": output.lsb.mean}
+    if output.ulp is not None:
+        figures["ulp"] = output.ulp.maximum
+    if output.top1 is not None:
+        figures |= {"top1": output.top1.share, "near_ties": output.top1.excused}
+    return figures
+
+
+def name_of(session: EdgeSession) -> str:
+    """Return what messages call a session: artefact and target."""
+    return f"{session.plan.artefact.path.name} on {session.target}"

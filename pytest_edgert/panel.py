@@ -1,0 +1,134 @@
+"""The agreement check of a cell: who is asked, in which order, and whose word decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pytest_edgert.agreements import IMPLEMENTATION, compare_sessions, independent, name_of, question_of
+from pytest_edgert.errors import (
+    ArtefactError,
+    NothingIndependentError,
+    TargetMissingError,
+    UnsupportedModelError,
+    WorkerError,
+)
+from pytest_edgert.harness import Finding, run_check
+from pytest_edgert.records import Agreement, CheckRecord, Verdict, worst
+from pytest_edgert.sessions import EdgeSession
+
+#: The runtime that is the exact oracle.
+ORACLE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who may be asked about a cell, each the most trusted first.
+
+    Args:
+        witnesses: Sessions of the same artefact: the oracle, other runtimes, other kernels of the same runtime.
+        references: Sessions of the reference artefact; the first that can run it is compared with. Empty for the
+            reference artefact itself.
+    """
+
+    witnesses: tuple[EdgeSession, ...] = ()
+    references: tuple[EdgeSession, ...] = ()
+
+
+def reference_session(session: EdgeSession, panel: Panel) -> EdgeSession:
+    """Return what a test compares a session with: the reference artefact's session, else an independent witness.
+
+    The first that can open its artefact is taken; never the session under test itself.
+
+    Raises:
+        NothingIndependentError: There is none.
+    """
+    for other in (*panel.references, *panel.witnesses):
+        if not independent(session, other):
+            continue
+        try:
+            other.open()
+        except (UnsupportedModelError, TargetMissingError, ArtefactError, WorkerError):
+            continue
+        return other
+    raise NothingIndependentError(
+        f"Nothing independent to compare {name_of(session)} with: no reference, no oracle and no second runtime runs it.",
+        'Install more runtimes (pip install "pytest-edgert[cpu]") or give a golden.',
+    )
+
+
+def check_agreement(session: EdgeSession, panel: Panel) -> CheckRecord:
+    """Judge a session against its panel; with nobody independent at hand the verdict is INCONCLUSIVE."""
+    return run_check("agreement", session, lambda: _find_agreement(session, panel))
+
+
+def _find_agreement(session: EdgeSession, panel: Panel) -> Finding:
+    session.open()
+    notes: list[str] = []
+    found = [*_ask_witnesses(session, panel.witnesses, notes), *_ask_reference(session, panel.references, notes)]
+    if not any(one.question == IMPLEMENTATION for one in found):
+        return _nothing_independent(session, found, notes)
+    deciding = [one for one in found if one.decides]
+    verdict = worst([one.verdict for one in deciding])
+    first = next(one for one in deciding if one.verdict is verdict)
+    reason = f"{first.question}, against {first.reference}: {first.reason}"
+    remedy = "" if verdict.green else _remedy(session)
+    return Finding(verdict, reason, remedy, agreements=tuple(found), notes=tuple(notes))
+
+
+def _ask_witnesses(session: EdgeSession, witnesses: Sequence[EdgeSession], notes: list[str]) -> list[Agreement]:
+    """Compare with every independent witness; other kernels of the same runtime speak only when nobody else did."""
+    found: list[Agreement] = []
+    for witness in witnesses:
+        own_runtime = witness.target.runtime == session.target.runtime
+        if independent(session, witness) and not (own_runtime and found):
+            found += _ask(session, witness, notes)
+    if found and found[0].reference.endswith(f" on {ORACLE}:cpu"):
+        return [found[0], *(replace(one, decides=False) for one in found[1:])]
+    return found
+
+
+def _ask_reference(session: EdgeSession, references: Sequence[EdgeSession], notes: list[str]) -> list[Agreement]:
+    for reference in references:
+        answer = _ask(session, reference, notes)
+        if answer:
+            return answer
+    return []
+
+
+def _ask(session: EdgeSession, other: EdgeSession, notes: list[str]) -> list[Agreement]:
+    """Compare with one session; one that cannot take part is noted, one that is another network disagrees."""
+    from pytest_edgert.agreement.match import MatchError
+
+    try:
+        return [compare_sessions(session, other)]
+    except (UnsupportedModelError, TargetMissingError, ArtefactError, WorkerError) as error:
+        if session.lost:
+            raise
+        notes.append(f"{name_of(other)} could not take part: {error.message}")
+        return []
+    except MatchError as error:
+        question = question_of(session, other)
+        return [Agreement(question, name_of(other), Verdict.FAIL, str(error))]
+
+
+def _nothing_independent(session: EdgeSession, found: list[Agreement], notes: list[str]) -> Finding:
+    """Return INCONCLUSIVE, or what a failed port says."""
+    broken = next((one for one in found if not one.verdict.green), None)
+    if broken is not None:
+        reason = f"{broken.question}, against {broken.reference}: {broken.reason}"
+        return Finding(broken.verdict, reason, _remedy(session), agreements=tuple(found), notes=tuple(notes))
+    return Finding(
+        Verdict.INCONCLUSIVE,
+        f"Nothing independent to compare with: no oracle and no second runtime ran {session.plan.artefact.path.name}.",
+        'Install more runtimes (pip install "pytest-edgert[cpu]") or give a golden.',
+        agreements=tuple(found),
+        notes=tuple(notes),
+    )
+
+
+def _remedy(session: EdgeSession) -> str:
+    return (
+        f"Look at the output named above on {session.target}; a variant of the runtime (edgert doctor lists them) names"
+        " the cause. Where the difference is right, say so: edge_tolerance(..., reason=…) or the gate file's agreement."
+    )

@@ -1,0 +1,181 @@
+"""The keys of a gate file that agreement is judged by: reference, outputs, agreement, and the samples of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_edgert.errors import UsageError
+from pytest_edgert.plugin import targets
+
+if TYPE_CHECKING:
+    from pytest_edgert.contracts import Target
+
+#: The reference that is computed exactly from the reference artefact.
+ORACLE = "oracle"
+
+#: Keys of `agreement` and the field of a tolerance each sets; `reason` is read apart.
+TOLERANCE_KEYS: Mapping[str, str] = {
+    "rtol": "rtol",
+    "atol": "atol",
+    "lsb": "lsb",
+    "ulp": "ulp",
+    "sqnr": "sqnr_db",
+    "top1": "top1",
+    "over_one": "over_one_share",
+    "cosine": "cosine",
+    "norm_ratio": "norm_ratio",
+    "nan": "nan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a port is compared with.
+
+    Args:
+        artefact: The reference artefact, absolute; None for the first of the model.
+        target: Where it runs; None for the exact oracle, else the most trusted runtime.
+        text: As written.
+    """
+
+    artefact: Path | None = None
+    target: Target | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementKeys:
+    """What a gate file or a mark says of agreement.
+
+    Args:
+        reference: The reference; None for the first artefact of the model.
+        outputs: By artefact file name, its own output names to the reference's.
+        changes: Changes of the default tolerance by field.
+        reason: Why, where it becomes looser.
+        source: Who says so: "mobilenet.edge.toml:12".
+        samples: Files of recorded samples.
+    """
+
+    reference: Reference | None = None
+    outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    changes: Mapping[str, float | str] = field(default_factory=dict)
+    reason: str = ""
+    source: str = ""
+    samples: tuple[Path, ...] = ()
+
+
+class Places(Protocol):
+    """Says where in a file a key stands."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def where(self, keys: tuple[str, ...]) -> str:
+        """Return file, line and key for an error."""
+
+    def source(self, keys: tuple[str, ...]) -> str:
+        """Return file name and line of who set a limit."""
+
+
+def read_agreement_keys(table: Mapping[str, Any], places: Places) -> AgreementKeys:
+    """Return what the top level of a gate file says of agreement. Raises UsageError with file, line and key."""
+    changes, reason = _changes(table.get("agreement", {}), places)
+    return AgreementKeys(
+        _reference(table["reference"], places) if "reference" in table else None,
+        _outputs(table.get("outputs", {}), places),
+        changes,
+        reason,
+        places.source(("agreement",)),
+        _samples(table.get("inputs", {}), places),
+    )
+
+
+def read_reference(text: str, folder: Path, where: str) -> Reference:
+    """Return a reference written as ``FILE``, ``FILE @ TARGET`` or ``oracle``. Raises UsageError."""
+    if text.strip() == ORACLE:
+        return Reference(text=text)
+    name, at, target = (part.strip() for part in text.partition("@"))
+    if not name or (at and not target):
+        raise UsageError(f"{where}: {text!r} is no reference.", 'Write "model.onnx @ onnxruntime:cpu", or "oracle".')
+    if target == ORACLE:
+        return Reference(folder / name, None, text)
+    return Reference(folder / name, targets.read_target(target, where) if target else None, text)
+
+
+def read_changes(table: Mapping[str, Any], where: str) -> tuple[dict[str, float | str], str]:
+    """Return changes of a tolerance by field, and the reason given. Raises UsageError for an unknown key or value."""
+    changes: dict[str, float | str] = {}
+    for key, value in table.items():
+        if key == "reason":
+            continue
+        if key not in TOLERANCE_KEYS:
+            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*TOLERANCE_KEYS, "reason")))
+        changes[TOLERANCE_KEYS[key]] = _value(key, value, where)
+    reason = table.get("reason", "")
+    if not isinstance(reason, str):
+        raise UsageError(f"{where}: reason is {reason!r}, wanted a sentence.")
+    return changes, reason
+
+
+def _value(key: str, value: object, where: str) -> float | str:
+    if key == "nan" and isinstance(value, str):
+        return value
+    if key == "sqnr" and isinstance(value, str):
+        number = value.removesuffix("dB").strip()
+        try:
+            return float(number)
+        except ValueError:
+            raise UsageError(f"{where}: sqnr is {value!r}, wanted decibels.", 'Write "35dB".') from None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UsageError(f"{where}: {key} is {value!r}, wanted a number.", f"Write {key} = 1.")
+    return float(value)
+
+
+def _changes(table: object, places: Places) -> tuple[dict[str, float | str], str]:
+    if not isinstance(table, Mapping):
+        raise UsageError(
+            f"{places.where(('agreement',))} is {table!r}, wanted a table.", "Write agreement = { lsb = 3 }."
+        )
+    for key in table:
+        if key not in (*TOLERANCE_KEYS, "reason"):
+            raise UsageError(
+                f"{places.where(('agreement', key))} is no tolerance.",
+                targets.nearest(key, (*TOLERANCE_KEYS, "reason")),
+            )
+    return read_changes(table, places.where(("agreement",)))
+
+
+def _reference(text: object, places: Places) -> Reference:
+    where = places.where(("reference",))
+    if not isinstance(text, str):
+        raise UsageError(f"{where} is {text!r}, wanted text.", 'Write "model.onnx @ onnxruntime:cpu", or "oracle".')
+    return read_reference(text, places.path.parent.absolute(), where)
+
+
+def _outputs(table: object, places: Places) -> dict[str, dict[str, str]]:
+    remedy = 'Write outputs = { "model.tflite" = { Identity = "probabilities" } }.'
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{places.where(('outputs',))} is {table!r}, wanted a table by artefact.", remedy)
+    for artefact, names in table.items():
+        where = places.where(("outputs", artefact))
+        if not isinstance(names, Mapping) or not all(isinstance(name, str) for name in names.values()):
+            raise UsageError(f"{where} is {names!r}, wanted own names with the reference's.", remedy)
+    return {artefact: dict(names) for artefact, names in table.items()}
+
+
+def _samples(inputs: object, places: Places) -> tuple[Path, ...]:
+    pattern = inputs.get("samples") if isinstance(inputs, Mapping) else None
+    if pattern is None:
+        return ()
+    where = places.where(("inputs", "samples"))
+    if not isinstance(pattern, str) or not pattern:
+        raise UsageError(f"{where} is {pattern!r}, wanted a path.", 'Write samples = "samples/*.npz".')
+    folder = places.path.parent.absolute()
+    found = tuple(sorted(folder.glob(pattern)))
+    if not found:
+        raise UsageError(f"{where}: no file matches {pattern!r} in {folder}.", "Correct the path.")
+    return found

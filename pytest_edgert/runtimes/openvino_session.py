@@ -1,0 +1,204 @@
+"""One artefact compiled by OpenVINO: opening it, and inference on copied or bound tensors."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_edgert.contracts import BoundRun, Options
+from pytest_edgert.errors import InferenceError, PlacementError, TargetMissingError, UsageError
+from pytest_edgert.records import Placement
+from pytest_edgert.runtimes.openvino_devices import accelerator_of, device_of, import_openvino
+from pytest_edgert.runtimes.openvino_errors import compiling_error, inference_error
+from pytest_edgert.runtimes.openvino_model import read_model
+from pytest_edgert.runtimes.openvino_placement import effective_precision, read_placement
+from pytest_edgert.runtimes.options import read_choice, read_count, read_family, read_flag
+from pytest_edgert.tensors import Array, Feeds, Signature, fit_feeds
+
+_PRECISIONS = ("f32", "f16", "bf16")
+#: Properties that options of ours set, because records name them.
+_OURS = {
+    "INFERENCE_NUM_THREADS": "threads",
+    "INFERENCE_PRECISION_HINT": "precision",
+    "LP_TRANSFORMS_MODE": "low_precision",
+}
+
+
+def open_session(core: Any, artefact: Path, accelerator: str, options: Options) -> OpenVinoSession:
+    """Return our session around OpenVINO's compiled model, its placement checked.
+
+    Raises: as `contracts.Runtime.open`.
+    """
+    model, signature = read_model(core, artefact, accelerator, options)
+    resolved = _chosen(core, model, artefact) if accelerator == "auto" else accelerator
+    properties = _properties(resolved, options)
+    device, assigned = _device(core, model, resolved, options)
+    try:
+        compiled = core.compile_model(model, device, properties)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise compiling_error(error, artefact, f"openvino:{resolved}") from error
+    _check_precision(compiled, resolved, artefact, options)
+    placement = read_placement(compiled, resolved, options, assigned)
+    if placement.elsewhere and not read_flag(options, "allow_fallback"):
+        shown = ", ".join(placement.elsewhere[:5]) + (", …" if len(placement.elsewhere) > 5 else "")
+        raise PlacementError(
+            f"{artefact.name} was asked onto {resolved}; elsewhere: {shown}.",
+            "Set allow_fallback=true to accept that, or change the model.",
+        )
+    return OpenVinoSession(compiled, artefact, signature, placement)
+
+
+class OpenVinoSession:
+    """An open artefact; made by `open_session`."""
+
+    def __init__(self, compiled: Any, artefact: Path, signature: Signature, placement: Placement) -> None:
+        self.signature = signature
+        self.placement = placement
+        self._artefact = artefact
+        self._compiled: Any = compiled
+        self._request: Any = compiled.create_infer_request()
+        self._run: Any = _runner(self._request)
+
+    def infer(self, feeds: Feeds) -> dict[str, Array]:
+        """Return outputs by name, in the model's order; they belong to the caller."""
+        self._check_open()
+        fitted = fit_feeds(self.signature, feeds)
+        try:
+            _set_inputs(self._request, fitted)
+            self._run()
+            return _copy_outputs(self._request, self.signature)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def bind(self, feeds: Feeds) -> BoundRun:
+        """Return one inference on a copy of `feeds`, ready to run: on a request of its own, all tensors bound."""
+        self._check_open()
+        fitted = fit_feeds(self.signature, feeds)
+        try:
+            request = self._compiled.create_infer_request()
+            _set_inputs(request, fitted)
+        except Exception as error:
+            raise self._failure(error) from error
+        run = _RequestRun(_runner(request))
+        run.request, run.signature = request, self.signature
+        return run
+
+    def close(self) -> None:
+        """Let go of OpenVINO's objects."""
+        self._compiled = self._request = self._run = None
+
+    def __enter__(self) -> OpenVinoSession:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._compiled is None:
+            raise InferenceError(f"The session of {self._artefact.name} is closed.", "Open it again.")
+
+    def _failure(self, error: Exception) -> Exception:
+        return inference_error(error, self._artefact, f"openvino:{self.placement.accelerator}")
+
+
+class _RequestRun(functools.partial[object]):
+    """A run of a request on bound tensors: `functools.partial` adds no Python frame to what is timed."""
+
+    request: Any
+    signature: Signature
+
+    def outputs(self) -> dict[str, Array]:
+        """Return copies of the last run's outputs."""
+        return _copy_outputs(self.request, self.signature)
+
+
+def _runner(request: Any) -> Callable[[], object]:
+    """Return one inference on the tensors that are set, from the initial state.
+
+    `InferRequest.infer` in Python looks for feeds and wraps the outputs it copies; the method below it, which is
+    called here, takes a dictionary of feeds (none) and gives views of the outputs (``share_outputs``).
+    """
+    infer = super(import_openvino().InferRequest, request).infer
+    if not request.query_state():
+        return functools.partial(infer, {}, True, False)  # noqa: FBT003 - pybind11 matches positions fastest
+
+    def run(reset: Callable[[], None] = request.reset_state) -> object:
+        reset()
+        return infer({}, True, False)  # noqa: FBT003 - as above
+
+    return run
+
+
+def _set_inputs(request: Any, feeds: Mapping[str, Array]) -> None:
+    """Give a request copies of the feeds, in OpenVINO's memory: a tensor is writable, and a feed may not be."""
+    openvino = import_openvino()
+    for index, array in enumerate(feeds.values()):
+        tensor = openvino.Tensor(openvino.Type(array.dtype), array.shape)
+        tensor.data[...] = array
+        request.set_input_tensor(index, tensor)
+
+
+def _copy_outputs(request: Any, signature: Signature) -> dict[str, Array]:
+    return {spec.name: np.array(request.get_output_tensor(index).data) for index, spec in enumerate(signature.outputs)}
+
+
+def _chosen(core: Any, model: Any, artefact: Path) -> str:
+    """Return the accelerator that AUTO chooses for a model; the CPU is not taken for the start only.
+
+    The model is then compiled for that device by name: AUTO ignores properties that it does not know, and what it
+    compiled tells less.
+    """
+    devices = core.available_devices
+    if len(devices) == 1:
+        return accelerator_of(devices[0])
+    try:
+        compiled = core.compile_model(model, "AUTO", {"PERFORMANCE_HINT": "LATENCY", "ENABLE_STARTUP_FALLBACK": False})
+    except Exception as error:
+        raise compiling_error(error, artefact, "openvino:auto") from error
+    return accelerator_of(compiled.get_property("EXECUTION_DEVICES")[0])
+
+
+def _device(core: Any, model: Any, accelerator: str, options: Options) -> tuple[str, dict[str, str] | None]:
+    """Return OpenVINO's device, and device by node where a fallback to the CPU is allowed."""
+    device = device_of(accelerator)
+    if device == "CPU" or not read_flag(options, "allow_fallback"):
+        return device, None
+    split = f"HETERO:{device},CPU"
+    return split, dict(core.query_model(model, split))
+
+
+def _properties(accelerator: str, options: Options) -> dict[str, Any]:
+    """Return the properties to compile with: the caller's win over our defaults, not over our options."""
+    given = {key: str(value) for key, value in read_family(options, "config").items()}
+    for key in _OURS.keys() & given.keys():
+        raise UsageError(f"The property {key} is set by an option of ours.", f"Use the option {_OURS[key]}.")
+    found: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if accelerator == "cpu":
+        found["NUM_STREAMS"] = "1"
+    found.update(given)
+    threads = read_count(options, "threads")
+    if threads is not None and accelerator == "cpu":
+        found["INFERENCE_NUM_THREADS"] = threads
+    if "precision" in options:
+        found["INFERENCE_PRECISION_HINT"] = read_choice(options, "precision", _PRECISIONS, "f32")
+    if not read_flag({"low_precision": True, **options}, "low_precision"):
+        found["LP_TRANSFORMS_MODE"] = "NO"
+    return found
+
+
+def _check_precision(compiled: Any, accelerator: str, artefact: Path, options: Options) -> None:
+    """Refuse a device that computes in another type than the one asked for: to OpenVINO it is a hint."""
+    asked, found = options.get("precision"), effective_precision(compiled)
+    if asked is not None and found and found != asked and not read_flag(options, "allow_fallback"):
+        raise TargetMissingError(
+            f"openvino:{accelerator} does not compute in {asked} here: it would compute {artefact.name} in {found}.",
+            f"Use precision={found}, or set allow_fallback=true to accept that.",
+        )

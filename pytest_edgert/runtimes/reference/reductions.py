@@ -1,0 +1,73 @@
+"""Reductions over axes: attributes in older operator sets, an input in newer ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Reach, needed, of_arrays, whole_numbers
+from pytest_edgert.runtimes.reference.pooling import mean
+from pytest_edgert.runtimes.reference.values import Value, computed
+from pytest_edgert.tensors import Array
+
+
+def reduction(function: Callable[..., Any]) -> Operator:
+    """Return the operator that reduces with a NumPy function taking `axis` and `keepdims`."""
+
+    def rule(node: Node, arguments: Arguments) -> Value:
+        x = needed(node, arguments, 0)
+        axes = axes_of(node, arguments)
+        array = x.array if axes == () else np.asarray(function(x.array, axis=axes, keepdims=_keeps(node)))
+        return computed(array.astype(x.array.dtype), x)
+
+    return Operator(rule, Reach.LEAVES)
+
+
+def reduce_mean(node: Node, arguments: Arguments) -> Value:
+    """ReduceMean; the mean of whole numbers on one grid is exact."""
+    x = needed(node, arguments, 0)
+    axes = axes_of(node, arguments)
+    return x if axes == () else mean(x, axes, keeps=_keeps(node))
+
+
+def axes_of(node: Node, arguments: Arguments) -> tuple[int, ...]:
+    """Return the axes to reduce; none given means all, or none where `noop_with_empty_axes` says so."""
+    rank = needed(node, arguments, 0).array.ndim
+    axes = whole_numbers(node, arguments, 1, "axes")
+    if not axes:
+        return () if node.get("noop_with_empty_axes", 0) else tuple(range(rank))
+    return tuple(axis % rank for axis in axes)
+
+
+def _keeps(node: Node) -> bool:
+    return bool(node.get("keepdims", 1))
+
+
+def extreme_index(function: Callable[..., Any]) -> Operator:
+    """Return ArgMax or ArgMin: the first index of equals, or the last where asked for."""
+
+    def index(node: Node, x: Array) -> Array:
+        axis = int(node.get("axis", 0))
+        if node.get("select_last_index", 0):
+            found = x.shape[axis] - 1 - function(np.flip(x, axis), axis=axis, keepdims=_keeps(node))
+        else:
+            found = function(x, axis=axis, keepdims=_keeps(node))
+        return np.asarray(found, np.int64)
+
+    return of_arrays(index)
+
+
+OPERATORS = {
+    "ReduceMean": Operator(reduce_mean, Reach.SUMS),
+    "ReduceSum": reduction(np.sum),
+    "ReduceProd": reduction(np.prod),
+    "ReduceMax": reduction(np.max),
+    "ReduceMin": reduction(np.min),
+    "ReduceSumSquare": reduction(lambda x, **how: np.sum(x * x, **how)),
+    "ReduceL1": reduction(lambda x, **how: np.sum(np.abs(x), **how)),
+    "ReduceL2": reduction(lambda x, **how: np.sqrt(np.sum(x * x, **how))),
+    "ArgMax": extreme_index(np.argmax),
+    "ArgMin": extreme_index(np.argmin),
+}
