@@ -160,8 +160,8 @@ def _tolerances(
             session.placement.accelerator,
             other.placement.accelerator,
             question,
-            quantized_left=_quantized(session),
-            quantized_right=_quantized(other),
+            quantized_left=bool(session.signature.quantized),
+            quantized_right=bool(other.signature.quantized),
             precision_left=str(session.placement.detail.get("precision") or ""),
             precision_right=str(other.placement.detail.get("precision") or ""),
         )
@@ -169,11 +169,6 @@ def _tolerances(
             tolerance = override(tolerance, change.changes, change.reason, change.source)
         chosen[pair.left] = tolerance
     return chosen
-
-
-def _quantized(session: EdgeSession) -> bool:
-    """Return whether an artefact computes on quantised tensors, as far as its runtime tells."""
-    return bool(session.placement.detail.get("quantized"))
 
 
 def _told(compared: Comparison, question: str, reference: str, n_feeds: int) -> Agreement:

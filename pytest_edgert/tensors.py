@@ -48,10 +48,16 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The inputs and outputs of an artefact, in the artefact's own order."""
+    """The inputs and outputs of an artefact, in the artefact's own order.
+
+    Args:
+        inputs, outputs: Every tensor.
+        quantized: Whether the artefact computes on quantised tensors inside; None where the runtime does not tell.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    quantized: bool | None = None
 
 
 def fit_feeds(signature: Signature, feeds: Feeds) -> dict[str, Array]:

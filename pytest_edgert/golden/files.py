@@ -10,6 +10,9 @@ from pathlib import Path
 
 from pytest_edgert.errors import ArtefactError
 
+#: End of the name of a file that is being written.
+PART_SUFFIX = ".golden.part"
+
 
 def read_capped(path: Path, limit_bytes: int) -> bytes:
     """Return the content of a regular file.
@@ -98,7 +101,7 @@ def write_pair(payload: tuple[Path, bytes], manifest: tuple[Path, bytes]) -> Non
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(8)}.golden.part")
+    temporary = path.with_name(f".{secrets.token_hex(8)}{PART_SUFFIX}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:

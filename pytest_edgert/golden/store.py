@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_edgert.contracts import Target
 from pytest_edgert.errors import ArtefactError, GoldenMissingError, UsageError
-from pytest_edgert.golden.files import check_folder, read_capped, write_pair
+from pytest_edgert.golden.files import PART_SUFFIX, check_folder, read_capped, write_pair
 from pytest_edgert.golden.format import parse_manifest, parse_payload, render
 from pytest_edgert.golden.manifest import Golden, Manifest
 from pytest_edgert.golden.names import MANIFEST_SUFFIX, PAYLOAD_SUFFIX, check_name, payload_file, variant_names
@@ -195,13 +195,16 @@ class GoldenStore:
         return self.root / payload_file(name, manifest.payload.sha256)
 
     def entries(self) -> tuple[GoldenEntry, ...]:
-        """Return every golden of the folder, each read in full, and payloads that no manifest names; sorted."""
+        """Return every golden of the folder, each read in full, then what recordings that were killed left behind."""
         entries = [self._entry(name) for name in self._names()]
-        named = {payload_file(e.name, e.manifest.payload.sha256) for e in entries if e.manifest is not None}
         if all(entry.manifest is not None for entry in entries):
-            problem = "No manifest names this payload. Delete it."
+            named = {payload_file(e.name, e.manifest.payload.sha256) for e in entries if e.manifest is not None}
             stray = (path for path in self._files(PAYLOAD_SUFFIX) if path.name not in named)
-            entries += [GoldenEntry(path.name, path, None, problem) for path in stray]
+            entries += [
+                GoldenEntry(path.name, path, None, "No manifest names this payload. Delete it.") for path in stray
+            ]
+        left = sorted(self.root.glob(f".*{PART_SUFFIX}"))
+        entries += [GoldenEntry(path.name, path, None, "A recording ended before it. Delete it.") for path in left]
         return tuple(entries)
 
     def _entry(self, name: str) -> GoldenEntry:

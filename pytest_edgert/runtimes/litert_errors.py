@@ -31,7 +31,7 @@ _SOURCE = "give the model that it was made from."
 def opening_error(error: Exception, artefact: Path, accelerator: str) -> EdgertError:
     """Return our error for an exception that ended the opening of an artefact."""
     text = str(error)
-    if _MEMORY.search(text):
+    if _is_memory(error):
         return WorkerOutOfMemoryError(f"litert:{accelerator} ran out of memory opening {artefact}: {_short(text)}")
     for pattern, make in _OPENING:
         found = re.search(pattern, text, re.DOTALL)
@@ -46,7 +46,11 @@ def opening_error(error: Exception, artefact: Path, accelerator: str) -> EdgertE
 def inference_error(error: Exception, artefact: Path, accelerator: str) -> EdgertError:
     """Return our error for an exception that ended an inference."""
     text = f"litert:{accelerator} failed an inference of {artefact}: {type(error).__name__}: {_short(str(error))}"
-    return WorkerOutOfMemoryError(text) if _MEMORY.search(str(error)) else InferenceError(text)
+    return WorkerOutOfMemoryError(text) if _is_memory(error) else InferenceError(text)
+
+
+def _is_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or _MEMORY.search(str(error)) is not None
 
 
 def _short(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ from pytest_edgert.runtimes.litert_errors import inference_error, opening_error
 from pytest_edgert.runtimes.litert_file import ModelFile, Port
 from pytest_edgert.runtimes.litert_modules import import_interpreter
 from pytest_edgert.runtimes.litert_placement import read_placement
+from pytest_edgert.runtimes.litert_signature import INTEGERS, lengths_of, read_signature, with_output_shapes
 from pytest_edgert.runtimes.options import bind_shapes, read_choice, read_count, read_shapes
-from pytest_edgert.tensors import Array, Feeds, Quantization, Signature, TensorSpec, fit_feeds
+from pytest_edgert.tensors import Array, Feeds, Signature, fit_feeds
 
 #: Our names of LiteRT's OpResolverType.
 KERNELS = {"xnnpack": "AUTO", "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
-_INTEGERS = ("int8", "uint8", "int16", "uint16", "int32")
 #: Types of inputs and outputs that LiteRT exchanges as NumPy arrays, by all three modules.
-_DTYPES = (*_INTEGERS, "float16", "float32", "float64", "int64", "uint32", "uint64", "bool")
+_DTYPES = (*INTEGERS, "float16", "float32", "float64", "int64", "uint32", "uint64", "bool")
 
 
 def make_session(artefact: Path, model: ModelFile, accelerator: str, options: Options) -> LiteRtSession:
@@ -42,15 +42,13 @@ def make_session(artefact: Path, model: ModelFile, accelerator: str, options: Op
     threads = read_count(options, "threads") or 1
     opener = _Opener(artefact, KERNELS[kernels], threads, accelerator)
     interpreter = opener.open()
-    signature = bind_shapes(_read_signature(interpreter, model), read_shapes(options))
+    signature = bind_shapes(read_signature(interpreter, model), read_shapes(options))
     try:
-        _resize(interpreter, model.inputs, [_lengths(spec.shape) for spec in signature.inputs])
+        _resize(interpreter, model.inputs, [lengths_of(spec.shape) for spec in signature.inputs])
         interpreter.allocate_tensors()
-    except MemoryError:
-        raise
     except Exception as error:
         raise opening_error(error, artefact, accelerator) from error
-    signature = _with_output_shapes(interpreter, model, signature)
+    signature = with_output_shapes(interpreter, model, signature)
     package = import_interpreter()[1]
     detail: dict[str, Plain] = {
         "module": package,
@@ -136,8 +134,6 @@ class LiteRtSession:
         try:
             interpreter.reset_all_variables()
             interpreter.invoke()
-        except MemoryError:
-            raise
         except Exception as error:
             raise inference_error(error, self._artefact, self.placement.accelerator) from error
 
@@ -207,8 +203,6 @@ class _Opener:
                     num_threads=self.threads,
                     experimental_op_resolver_type=getattr(module.OpResolverType, self.resolver),
                 )
-        except MemoryError:
-            raise
         except Exception as error:
             raise opening_error(error, self.artefact, self.accelerator) from error
 
@@ -235,12 +229,6 @@ def _resize(interpreter: Any, ports: Sequence[Port], shapes: Sequence[Sequence[i
             interpreter.resize_tensor_input(port.index, list(shape))
 
 
-def _lengths(shape: Sequence[object]) -> list[int] | None:
-    """Return a shape without free dimensions, None for any other."""
-    lengths = [length for length in shape if isinstance(length, int)]
-    return lengths if len(lengths) == len(shape) else None
-
-
 def _read_outputs(interpreter: Any, ports: Sequence[Port]) -> dict[str, Array]:
     return {port.name: _read_output(interpreter, port) for port in ports}
 
@@ -256,50 +244,3 @@ def _read_output(interpreter: Any, port: Port) -> Array:
             raise
         return np.empty(shape, port.dtype)
     return array
-
-
-def _read_signature(interpreter: Any, model: ModelFile) -> Signature:
-    details = {found["index"]: found for found in (*interpreter.get_input_details(), *interpreter.get_output_details())}
-    return Signature(
-        tuple(_read_spec(port, details[port.index]) for port in model.inputs),
-        tuple(_read_spec(port, details[port.index]) for port in model.outputs),
-    )
-
-
-def _read_spec(port: Port, details: Mapping[str, Any]) -> TensorSpec:
-    shape = tuple(None if length < 0 else int(length) for length in details["shape_signature"])
-    return TensorSpec(port.name, port.dtype, shape, _read_quantization(port, details["quantization_parameters"]))
-
-
-def _read_quantization(port: Port, parameters: Mapping[str, Any]) -> Quantization | None:
-    scales = tuple(float(scale) for scale in parameters["scales"])
-    if not scales or port.dtype not in _INTEGERS:
-        return None
-    zero_points = tuple(int(zero_point) for zero_point in parameters["zero_points"])
-    axis = int(parameters["quantized_dimension"]) if len(scales) > 1 else None
-    return Quantization(scales, zero_points, axis)
-
-
-def _with_output_shapes(interpreter: Any, model: ModelFile, signature: Signature) -> Signature:
-    """Return the signature with free output dimensions as allocated, where every input's shape is fixed.
-
-    A tensor that has no memory yet gets its shape in each inference, and stays free; so does one that is empty now.
-    """
-    if any(_lengths(spec.shape) is None for spec in signature.inputs):
-        return signature
-    details = {found["index"]: found for found in interpreter.get_output_details()}
-    outputs = tuple(
-        TensorSpec(spec.name, spec.dtype, _allocated_shape(interpreter, details[port.index], spec), spec.quantization)
-        for port, spec in zip(model.outputs, signature.outputs, strict=True)
-    )
-    return Signature(signature.inputs, outputs)
-
-
-def _allocated_shape(interpreter: Any, details: Mapping[str, Any], spec: TensorSpec) -> tuple[Any, ...]:
-    if _lengths(spec.shape) is not None:
-        return spec.shape
-    try:
-        allocated = interpreter.get_tensor(details["index"]).shape
-    except ValueError:
-        return spec.shape
-    return spec.shape if 0 in allocated else tuple(allocated)

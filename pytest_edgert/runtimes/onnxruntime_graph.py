@@ -8,6 +8,7 @@ Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_INTS, _TENSOR_NAME, _TENSOR_
 )
 #: The entry {"location": …} of external data as it begins in the file: key, length 8, "location".
 _LOCATION_ENTRY = b"\x0a\x08location"
+#: Operators of quantised arithmetic, ONNX's own and those of com.microsoft.
+_QUANTIZED = re.compile(r"(Dynamic)?(Quantize|Dequantize)|QLinear|QGemm|QAttention|.*Integer(ToFloat)?$|MatMulNBits")
 _CHUNK_BYTES = 2**20
 #: struct codes of the element types that scales and zero points have: float, uint8, int8, uint16, int16, int32, float16.
 _CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 10: "e"}
@@ -90,6 +93,15 @@ def read_quantization(artefact: Path, names: set[str]) -> dict[str, Quantization
             return _quantization(graph, names)
     except (ValueError, IndexError, struct.error, UnicodeDecodeError):
         return {}
+
+
+def is_quantized(artefact: Path) -> bool | None:
+    """Return whether any node of the main graph works on quantised tensors; None for a file it cannot read."""
+    try:
+        with _Graph(artefact) as graph:
+            return any(_QUANTIZED.match(_read_node(span).operator) for span in graph.spans(_GRAPH_NODE))
+    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
+        return None
 
 
 class _Graph:

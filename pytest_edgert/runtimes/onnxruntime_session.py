@@ -15,7 +15,7 @@ from pytest_edgert.contracts import BoundRun, Options
 from pytest_edgert.errors import InferenceError, PlacementError, UnsupportedModelError
 from pytest_edgert.records import Evidence, Placement
 from pytest_edgert.runtimes.onnxruntime_errors import inference_error
-from pytest_edgert.runtimes.onnxruntime_graph import input_symbols, read_quantization
+from pytest_edgert.runtimes.onnxruntime_graph import input_symbols, is_quantized, read_quantization
 from pytest_edgert.runtimes.onnxruntime_providers import accelerator_of, import_onnxruntime, provider_of
 from pytest_edgert.runtimes.options import bind_shapes, read_choice, read_count, read_dimensions, read_flag, read_shapes
 from pytest_edgert.tensors import Array, Dimension, Feeds, Quantization, Signature, TensorSpec, fit_feeds
@@ -191,11 +191,12 @@ def _read_signature(session: Any, artefact: Path) -> Signature:
                     "Convert it to a plain tensor in the exported graph.",
                 )
     wanted = {item.name for item in (*inputs, *outputs) if _DTYPES[item.type] in _QUANTIZED}
-    readable = wanted and artefact.suffix.lower() == ".onnx"
-    quantization = read_quantization(artefact, wanted) if readable else {}
+    readable = artefact.suffix.lower() == ".onnx"
+    quantization = read_quantization(artefact, wanted) if readable and wanted else {}
     return Signature(
         tuple(_read_spec(item, quantization) for item in inputs),
         tuple(_read_spec(item, quantization) for item in outputs),
+        is_quantized(artefact) if readable else None,
     )
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,3 +251,38 @@ def test_a_stray_payload_is_an_entry_with_a_problem(store: GoldenStore) -> None:
     (entry,) = [entry for entry in store.entries() if entry.problem]
     assert entry.path == stray
     assert "No manifest names this payload" in entry.problem
+
+
+def test_what_a_killed_recording_left_is_an_entry_with_a_problem(store: GoldenStore) -> None:
+    store.write(make_golden())
+    (store.root / ".0123.golden.part").write_bytes(b"")
+    assert [entry.problem for entry in store.entries()] == ["", "A recording ended before it. Delete it."]
+
+
+WRITE_ON_AND_ON = """
+import sys
+from itertools import count
+from pathlib import Path
+import numpy as np
+from golden_samples import make_golden
+from pytest_edgert.golden.store import GoldenStore
+store = GoldenStore(Path(sys.argv[1]))
+for n in count():
+    store.write(make_golden(outputs={"y": np.full(3000, n, np.float32)}))
+    sys.stdout.write(f"{n}\\n")
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.slow
+def test_a_writer_that_is_killed_at_any_moment_leaves_a_golden_that_can_be_read(store: GoldenStore) -> None:
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{here.parents[2]}"}
+    for round_n in range(8):
+        command = [sys.executable, "-c", WRITE_ON_AND_ON, str(store.root)]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            told = [int(writer.stdout.readline()) for _ in range(round_n + 1)]
+            writer.kill()
+        value = store.read("digits").outputs["y"][0]
+        assert value >= told[-1]

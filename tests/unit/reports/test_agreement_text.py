@@ -47,3 +47,8 @@ def test_those_that_do_not_decide_come_last_and_say_so():
     told = list(agreement_text.lines(found))
     assert "first" in told[0]
     assert "does not decide" in told[1]
+
+
+def test_equal_outputs_are_said_to_be_equal():
+    same = OutputAgreement("scores", "scores", "name", Verdict.PASS, "fine", {"max_abs": 0.0, "sqnr_db": None})
+    assert agreement_text.figure((Agreement("port", "r", Verdict.PASS, "x", (same,), 1),)) == "port equal"

@@ -9,7 +9,12 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import external, model, one_node, quantized, save, value
 
 from pytest_edgert.errors import ArtefactError
-from pytest_edgert.runtimes.onnxruntime_graph import check_external_data, input_symbols, read_quantization
+from pytest_edgert.runtimes.onnxruntime_graph import (
+    check_external_data,
+    input_symbols,
+    is_quantized,
+    read_quantization,
+)
 from pytest_edgert.tensors import Quantization
 
 INT8, UINT8, INT16, UINT16 = TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16
@@ -138,3 +143,18 @@ def test_a_marker_across_two_chunks_is_seen(tmp_path: Path) -> None:
         pytest.fail("no filler puts the marker across the chunks")
     with pytest.raises(ArtefactError):
         check_external_data(path)
+
+
+@pytest.mark.parametrize("operator", ["DequantizeLinear", "QLinearConv", "MatMulInteger", "DynamicQuantizeLinear"])
+def test_an_operator_on_quantised_tensors_makes_a_quantised_artefact(tmp_path: Path, operator: str) -> None:
+    built = model(
+        [helper.make_node(operator, ["a", "b"], ["y"])], [value("a", [1]), value("b", [1])], [value("y", [1])]
+    )
+    assert is_quantized(save(built, tmp_path)) is True
+
+
+def test_float_operators_do_not_and_other_bytes_tell_nothing(tmp_path: Path) -> None:
+    built = model([helper.make_node("Conv", ["a", "b"], ["y"])], [value("a", [1]), value("b", [1])], [value("y", [1])])
+    assert is_quantized(save(built, tmp_path)) is False
+    (tmp_path / "m.onnx").write_bytes(b"\xff" * 40)
+    assert is_quantized(tmp_path / "m.onnx") is None
