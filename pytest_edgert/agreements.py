@@ -197,7 +197,18 @@ def _told_output(output: OutputComparison) -> OutputAgreement:
 def _figures(output: OutputComparison) -> dict[str, Plain]:
     figures: dict[str, Plain] = {}
     if output.distance is not None:
-        told = ("n", "max_abs", "max_rel", "sqnr_db", "cosine", "norm_ratio", "beyond", "nan_mismatch", "inf_mismatch")
+        told = (
+            "n",
+            "n_finite",
+            "max_abs",
+            "max_rel",
+            "sqnr_db",
+            "cosine",
+            "norm_ratio",
+            "beyond",
+            "nan_mismatch",
+            "inf_mismatch",
+        )
         figures = {name: getattr(output.distance, name) for name in told}
     if output.lsb is not None:
         figures |= {"lsb": output.lsb.maximum, "over_one_share": output.lsb.over_one_share, "bias_lsb": output.lsb.mean}

@@ -103,8 +103,8 @@ def _ask(session: EdgeSession, other: EdgeSession, notes: list[str]) -> list[Agr
     try:
         return [compare_sessions(session, other)]
     except (UnsupportedModelError, TargetMissingError, ArtefactError, WorkerError) as error:
-        if session.lost:
-            raise
+        if isinstance(error, WorkerError):
+            session.infer(session.feed_sets()[0])  # raises when it is this session that loses its worker
         notes.append(f"{name_of(other)} could not take part: {error.message}")
         return []
     except MatchError as error:

@@ -100,11 +100,6 @@ class EdgeSession:
         return f"<EdgeSession {self.plan.artefact.path.name} on {self.plan.target}>"
 
     @property
-    def lost(self) -> bool:
-        """Whether its worker is gone."""
-        return self._worker is not None and not self._worker.alive
-
-    @property
     def target(self) -> Target:
         """Where it runs."""
         return self.plan.target

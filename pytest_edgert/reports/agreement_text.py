@@ -61,7 +61,7 @@ def _output(output: OutputAgreement) -> Iterator[str]:
 
 
 def _figures(output: OutputAgreement) -> list[str]:
-    if output.figures.get("max_abs") == 0:
+    if output.figures.get("max_abs") == 0 and output.figures.get("n_finite") and output.verdict is Verdict.PASS:
         return ["equal"]
     found = {name: output.figures.get(name) for name, _ in _FIGURES}
     return [words.format(found[name]) for name, words in _FIGURES if isinstance(found[name], (int, float))]

@@ -17,8 +17,8 @@ SIGNS = {
     "hang_native": "no answer",
     "memory": "memory",
 }
-#: Faults in whose message the tail of standard error stands: Python's own traceback of a fatal signal.
-TELLS_STACK = ("abort", "segfault")
+#: Faults in whose message the tail of standard error stands: the stack of Python when the worker was lost.
+TELLS_STACK = ("abort", "segfault", "hang", "hang_native")
 
 
 def assert_each_loss_is_told(edge: EdgeProject, check: str, operation: str) -> None:
@@ -30,7 +30,7 @@ def assert_each_loss_is_told(edge: EdgeProject, check: str, operation: str) -> N
         assert sign in record.reason
         assert operation in record.reason
         assert record.remedy
-        assert ("Stack (most recent call first)" in record.reason) == (fault in TELLS_STACK)
+        assert ("fake_faults.py" in record.reason) == (fault in TELLS_STACK), fault
         assert verdicts[f"{check} after_{fault}.fake"] in {Verdict.PASS, Verdict.MEASURED}, fault
 
 

@@ -7,12 +7,11 @@ imports neither NumPy nor a parser; opening an artefact does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInfo, Session
-from pytest_edgert.errors import ArtefactError, TargetMissingError, UsageError
+from pytest_edgert.errors import ArtefactError, UsageError
 from pytest_edgert.records import Presence, PresenceState
 from pytest_edgert.runtimes.options import bind_shapes, check_names, nearest, read_choice, read_count, read_flag, read_shapes
 
@@ -29,8 +28,8 @@ class ReferenceRuntime:
 
     info = RuntimeInfo(
         name="reference",
-        modules=("onnx", "ai_edge_litert"),
-        distributions=("onnx", "ai-edge-litert"),
+        modules=(),
+        distributions=("onnx",),
         suffixes=(".onnx", ".tflite"),
         accelerators=("cpu",),
         options={
@@ -42,24 +41,17 @@ class ReferenceRuntime:
     )
 
     def version(self) -> str:
-        """Return the version of the arithmetic and of the parser that is there. Raises TargetMissingError."""
+        """Return the version of the arithmetic, and of the package `onnx` where it is there."""
         from importlib.metadata import PackageNotFoundError, version
 
-        found = []
-        for name in self.info.distributions:
-            try:
-                found.append(f"{name} {version(name)}")
-            except PackageNotFoundError:
-                continue
-        if not found:
-            raise TargetMissingError("The reference has no parser: neither onnx nor ai-edge-litert.", _REMEDY)
-        return f"{ARITHMETIC} ({', '.join(found)})"
+        try:
+            return f"{ARITHMETIC} (onnx {version('onnx')})"
+        except PackageNotFoundError:
+            return ARITHMETIC
 
     def accelerators(self) -> Sequence[Presence]:
-        """Return the CPU, usable when a parser can be found."""
-        if any(find_spec(name) is not None for name in self.info.modules):
-            return (Presence("cpu", PresenceState.USABLE),)
-        return (Presence("cpu", PresenceState.ABSENT, "neither onnx nor ai_edge_litert is installed", _REMEDY),)
+        """Return the CPU: NumPy is always there. Only ``.onnx`` files need a package, and opening one says so."""
+        return (Presence("cpu", PresenceState.USABLE),)
 
     def accepts(self, artefact: Path) -> bool:
         """Return whether the suffix is ``.onnx`` or ``.tflite``."""
@@ -108,10 +100,9 @@ def _open_tflite(artefact: Path, options: Options) -> ReferenceSession:
 
     rounding = read_choice(options, "rounding", _ROUNDINGS, "half-even")
     model = read_model(artefact)
-    signature = bind_shapes(read_signature(artefact, model), read_shapes(options))
+    signature = bind_shapes(read_signature(model), read_shapes(options))
     graph = build(artefact, model, rounding)
     return ReferenceSession(artefact, signature, placement_of(graph.trust, rounding), graph.run)
 
 
-_REMEDY = 'pip install "pytest-edgert[onnx]"'
 RUNTIME: Runtime = ReferenceRuntime()

@@ -108,10 +108,10 @@ def qlinear_conv(node: Node, arguments: Arguments) -> Value:
     x, w = dequantized(node, arguments, 0), dequantized(node, arguments, 3, axis=0)
     made = convolved(node, x, w, None)
     bias = optional(arguments, 8)
-    return _onto(node, arguments, 6, made if bias is None else _with_bias(made, bias))
+    return _onto(node, arguments, 6, made if bias is None else with_bias(made, bias))
 
 
-def _with_bias(made: Value, bias: Value) -> Value:
+def with_bias(made: Value, bias: Value) -> Value:
     """Return an accumulator plus an integer bias of the same scale."""
     shape = (1, -1, *(1,) * (made.array.ndim - 2))
     term = made.terms[0]

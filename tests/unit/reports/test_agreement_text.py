@@ -50,5 +50,5 @@ def test_those_that_do_not_decide_come_last_and_say_so():
 
 
 def test_equal_outputs_are_said_to_be_equal():
-    same = OutputAgreement("scores", "scores", "name", Verdict.PASS, "fine", {"max_abs": 0.0, "sqnr_db": None})
+    same = OutputAgreement("scores", "scores", "name", Verdict.PASS, "fine", {"max_abs": 0.0, "n_finite": 4})
     assert agreement_text.figure((Agreement("port", "r", Verdict.PASS, "x", (same,), 1),)) == "port equal"
