@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_edgert.errors import UsageError
-from pytest_edgert.records import Agreement, OutputAgreement, Plain
+from pytest_edgert.records import Agreement, OutputAgreement, Placement, Plain
 from pytest_edgert.sessions import EdgeSession
 
 if TYPE_CHECKING:
     from pytest_edgert.agreement.match import Matching
     from pytest_edgert.agreement.outcome import Comparison, OutputComparison
     from pytest_edgert.agreement.tolerance import Change, Tolerance
-    from pytest_edgert.tensors import Array, Feeds
+    from pytest_edgert.tensors import Array, Feeds, Signature
 
 IMPLEMENTATION, PORT = "implementation", "port"
 
@@ -94,11 +94,11 @@ def compare_sessions(
         _stack([session.infer(one) for one, _ in pairs]),
         _stack([other.infer(two) for _, two in pairs]),
         matching,
-        _tolerances(session, other, matching, question, extra),
+        tolerances(session, other.signature, other.placement, matching, question, extra=extra),
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in other.signature.outputs},
     )
-    return _told(compared, question, name_of(other), len(pairs))
+    return told(compared, question, name_of(other), len(pairs))
 
 
 def _match_outputs(session: EdgeSession, other: EdgeSession) -> Matching:
@@ -144,26 +144,45 @@ def _stack(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     return {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
 
 
-def _tolerances(
-    session: EdgeSession, other: EdgeSession, matching: Matching, question: str, extra: Sequence[ToleranceChange]
+def tolerances(
+    session: EdgeSession,
+    other: Signature,
+    placement: Placement,
+    matching: Matching,
+    question: str,
+    *,
+    extra: Sequence[ToleranceChange] = (),
 ) -> dict[str, Tolerance]:
+    """Return the tolerance of each output: the policy's, then what gate file, mark and call ask, in this order.
+
+    Args:
+        session: The session under test.
+        other: The reference's signature.
+        placement: Where the reference ran.
+        matching: Which output is which.
+        question: PORT between artefacts; anything else is about one artefact.
+        extra: What this call asks for.
+
+    Raises:
+        UsageError: A change is unknown, or looser without a reason.
+    """
     from pytest_edgert.agreement.policy import choose
     from pytest_edgert.agreement.tolerance import override
 
     left = {spec.name: spec for spec in session.signature.outputs}
-    right = {spec.name: spec for spec in other.signature.outputs}
+    right = {spec.name: spec for spec in other.outputs}
     chosen = {}
     for pair in matching.pairs:
         tolerance = choose(
             left[pair.left],
             right[pair.right],
             session.placement.accelerator,
-            other.placement.accelerator,
-            question,
+            placement.accelerator,
+            PORT if question == PORT else IMPLEMENTATION,
             quantized_left=bool(session.signature.quantized),
-            quantized_right=bool(other.signature.quantized),
+            quantized_right=bool(other.quantized),
             precision_left=str(session.placement.detail.get("precision") or ""),
-            precision_right=str(other.placement.detail.get("precision") or ""),
+            precision_right=str(placement.detail.get("precision") or ""),
         )
         for change in (*TOLERANCE_CHANGES.get(), *extra):
             tolerance = override(tolerance, change.changes, change.reason, change.source)
@@ -171,7 +190,7 @@ def _tolerances(
     return chosen
 
 
-def _told(compared: Comparison, question: str, reference: str, n_feeds: int) -> Agreement:
+def told(compared: Comparison, question: str, reference: str, n_feeds: int) -> Agreement:
     """Return the record of a comparison."""
     outputs = tuple(_told_output(output) for output in compared.outputs)
     return Agreement(question, reference, compared.verdict, compared.reason, outputs, n_feeds)

@@ -22,7 +22,7 @@ LAYERS = {
     "parts": {"devices", "runtimes", "measure", "verdicts", "agreement", "golden", "strategies"},
     "job": {"job"},
     "reach": {"worker", "transports"},
-    "lab": {"sessions", "probing", "harness", "locks", "run", "checks", "agreements", "panel", "assertions"},
+    "lab": {"sessions", "probing", "harness", "locks", "run", "checks", "agreements", "panel", "goldens", "assertions"},
     "reports": {"reports"},
     "faces": {"plugin", "cli"},
     "public": {"", "testing", "__main__"},
@@ -37,7 +37,7 @@ WORKS_ON_ARRAYS = [
 STDLIB = sys.stdlib_module_names | {"tomllib"}
 #: Third-party packages: which modules (patterns below the package) may import them.
 MAY_IMPORT = {
-    "numpy": ["tensors", *WORKS_ON_ARRAYS, "sessions", "harness", "checks", "agreements", "assertions", "testing", "testing.*"],
+    "numpy": ["tensors", *WORKS_ON_ARRAYS, "sessions", "harness", "checks", "agreements", "goldens", "assertions", "testing", "testing.*"],
     "pytest": ["plugin", "plugin.*", "testing", "testing.*"],
     "xdist": ["plugin.*"],
     "hypothesis": ["strategies", "strategies.*", "testing", "testing.*"],

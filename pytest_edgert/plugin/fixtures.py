@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_edgert.devices.profile import Device
+    from pytest_edgert.goldens import EdgeGolden
     from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
     from pytest_edgert.sessions import EdgeSession, SessionPool
@@ -83,11 +84,11 @@ def edge_reference(edge_session: EdgeSession, _edge_panel: Panel) -> EdgeSession
 
 
 @pytest.fixture
-def edge_golden() -> None:
-    """The golden of this test, model and target."""
-    from pytest_edgert.plugin.not_yet import refuse
+def edge_golden(request: pytest.FixtureRequest, edge_target: CellPlan) -> EdgeGolden:
+    """The golden of this test and artefact; `edge_golden.check(edge_session)`."""
+    from pytest_edgert.plugin.golden_store import golden_of_test
 
-    raise refuse("the fixture edge_golden")
+    return golden_of_test(request.node, edge_target)
 
 
 @pytest.fixture

@@ -34,7 +34,11 @@ class Gate(pytest.Module):
         return gate_checks
 
     def funcnamefilter(self, name: str) -> bool:
-        """Return whether a name of `gate_checks` is a check."""
+        """Return whether a name of `gate_checks` is a check; `golden` is one where there is a golden."""
+        if name == "golden":
+            from pytest_edgert.plugin.golden_store import gate_has_golden
+
+            return gate_has_golden(self.config, self.path, self.cells)
         return getattr(self.obj, name) in self.obj.CHECKS
 
     def classnamefilter(self, name: str) -> bool:  # noqa: ARG002 - the signature is pytest's

@@ -13,6 +13,7 @@ from pytest_edgert.panel import check_agreement
 from pytest_edgert.recording import settle
 
 if TYPE_CHECKING:
+    from pytest_edgert.goldens import EdgeGolden
     from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
     from pytest_edgert.sessions import EdgeSession
@@ -59,5 +60,10 @@ def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
     settle(check_agreement(edge_session, _edge_panel))
 
 
+def golden(edge_session: EdgeSession, edge_golden: EdgeGolden) -> None:
+    """It still computes what was recorded."""
+    edge_golden.check(edge_session)
+
+
 #: What a gate collects, in this order.
-CHECKS = (signature, placement, size, load, memory, determinism, agreement, latency)
+CHECKS = (signature, placement, size, load, memory, determinism, agreement, golden, latency)

@@ -58,6 +58,8 @@ class Settings:
         deadline_s: Longest wait for one call into a runtime in seconds; None for the defaults of `sessions.Deadlines`.
         profiles: Further folders of device profiles.
         seed: Seed of generated feeds.
+        update_golden: Which goldens to record: "new", "changed" or "all"; None records nothing.
+        goldens: Folder of all goldens; None for ``goldens/`` beside each gate file, test or model.
     """
 
     models: tuple[str, ...] = ()
@@ -79,6 +81,8 @@ class Settings:
     deadline_s: float | None = None
     profiles: tuple[Path, ...] = ()
     seed: int = DEFAULT_SEED
+    update_golden: str | None = None
+    goldens: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,20 @@ def _inconclusive(found: Given) -> Inconclusive:
         ) from None
 
 
+def _update_golden(found: Given) -> str:
+    known = ("new", "changed", "all")
+    if found.texts[0] not in known:
+        raise UsageError(
+            f"{found.source}: {found.texts[0]!r} is none of {', '.join(known)}.", nearest(found.texts[0], known)
+        )
+    if found.source != found.option.name:
+        raise UsageError(
+            f"{found.source}: goldens are recorded only when the command line says so.",
+            f"Write {found.option.name}={found.texts[0]} there.",
+        )
+    return found.texts[0]
+
+
 def _json_path(found: Given) -> Path:
     path = _not_empty(found)
     if path.is_dir():
@@ -270,5 +288,7 @@ _READERS = {
     "edge_wait": ("wait_s", lambda found: parse_duration(found.texts[0], found.source)),
     "edge_deadline": ("deadline_s", lambda found: parse_duration(found.texts[0], found.source)),
     "edge_profiles": ("profiles", _profile_folders),
+    "edge_update_golden": ("update_golden", _update_golden),
+    "edge_goldens": ("goldens", _not_empty),
     "edge_seed": ("seed", lambda found: _whole_number(found, least=0, most=LARGEST_SEED)),
 }

@@ -178,6 +178,14 @@ def test_a_payload_that_grew_over_the_limit_is_not_read(store: GoldenStore) -> N
         replace(store, limit_bytes=limit_bytes).read("digits")
 
 
+def test_a_file_of_absurd_size_is_refused_without_being_read(store: GoldenStore) -> None:
+    store.root.mkdir()
+    store.path("digits").touch()
+    os.truncate(store.path("digits"), 2**40)
+    with pytest.raises(ArtefactError, match=f"has {2**40} bytes"):
+        store.read("digits")
+
+
 def test_a_manifest_over_the_limit_is_not_read(store: GoldenStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(make_golden())
     monkeypatch.setattr(store_module, "MANIFEST_LIMIT_BYTES", 100)
@@ -198,15 +206,16 @@ def test_neither_file_is_there_when_the_manifest_cannot_be_written(store: Golden
     assert files(store) == ["digits.golden.json"]
 
 
+@pytest.mark.parametrize("failing", [".json", ".safetensors"])
 def test_the_old_golden_stays_when_the_new_one_cannot_be_written(
-    store: GoldenStore, monkeypatch: pytest.MonkeyPatch
+    store: GoldenStore, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     store.write(make_golden())
     before = files(store)
     real = Path.replace
 
     def full(self: Path, target: Path) -> Path:
-        if target.name.endswith(".json"):
+        if target.name.endswith(failing):
             raise OSError(28, "No space left on device")
         return real(self, target)
 

@@ -1,0 +1,211 @@
+"""Goldens of sessions: recorded when asked, and compared with what a session computes on the same inputs now."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from pytest_edgert import clock
+from pytest_edgert.agreements import name_of, told, tolerances
+from pytest_edgert.errors import ArtefactError, GoldenMissingError
+from pytest_edgert.harness import Finding, run_check
+from pytest_edgert.recording import settle
+from pytest_edgert.records import Agreement, CheckRecord, Verdict
+from pytest_edgert.sessions import EdgeSession
+
+if TYPE_CHECKING:
+    from pytest_edgert.golden.manifest import Golden, Manifest
+    from pytest_edgert.golden.store import GoldenStore
+    from pytest_edgert.golden.update import Existing, UpdateMode
+    from pytest_edgert.tensors import Array, Feeds
+
+#: Inputs up to this size lie in the golden itself; larger ones are made again and checked by their hash.
+STORED_INPUT_BYTES = 2**20
+#: What the comparison with a golden is called in records.
+GOLDEN = "golden"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeGolden:
+    """The golden of one test and artefact: what the `edge_golden` fixture gives.
+
+    Args:
+        store: Where it lies.
+        name: Its name, without platform variant.
+        mode: What ``--edge-update-golden`` asks for; None records nothing.
+        nodeid: The test that checks it.
+    """
+
+    store: GoldenStore
+    name: str
+    mode: UpdateMode | None = None
+    nodeid: str = ""
+
+    def check(self, session: EdgeSession) -> CheckRecord:
+        """Compare a session with the golden, or record the golden when that was asked for.
+
+        Returns:
+            The record: PASS when the outputs agree, MEASURED when the golden was recorded.
+
+        Raises:
+            VerdictError: The outputs differ, or there is no sound golden; the error has the record.
+        """
+        return settle(check_golden(session, self))
+
+
+def check_golden(session: EdgeSession, golden: EdgeGolden) -> CheckRecord:
+    """Judge a session against its golden and record the verdict."""
+    return run_check(GOLDEN, session, lambda: _find(session, golden))
+
+
+def _find(session: EdgeSession, golden: EdgeGolden) -> Finding:
+    from pytest_edgert.golden.update import Existing, UpdateAction, plan_update, runtime_changed
+
+    session.open()
+    present, state, problem = _read(session, golden)
+    if present is None:
+        plan = plan_update(golden.mode, state, differs=False, model_changed=False, runtime_changed=False)
+        if plan.action is UpdateAction.WRITE:
+            return _record(session, golden, None, plan.reason)
+        raise problem if problem is not None else GoldenMissingError(plan.reason, plan.remedy)
+    model_changed = present.manifest.model.sha256 != session.plan.artefact.sha256
+    feeds = _feeds(session, present, model_changed=model_changed)
+    outputs = session.infer(feeds)
+    agreement = None if model_changed else _compare(session, present, outputs)
+    plan = plan_update(
+        golden.mode,
+        Existing.SOUND,
+        differs=agreement is None or not agreement.verdict.green,
+        model_changed=model_changed,
+        runtime_changed=runtime_changed(present.manifest.environment, session.target, session.runtime_version),
+    )
+    if plan.action is UpdateAction.WRITE:
+        return _record(session, golden, present, plan.reason)
+    if agreement is None:
+        raise problem or ArtefactError("The golden belongs to another model.")
+    remedy = plan.remedy if plan.action is UpdateAction.REFUSE else _remedy(present)
+    return Finding(
+        agreement.verdict, agreement.reason, "" if agreement.verdict.green else remedy, agreements=(agreement,)
+    )
+
+
+def _read(session: EdgeSession, golden: EdgeGolden) -> tuple[Golden | None, Existing, ArtefactError | None]:
+    """Return the golden, what lies there, and why it is not to be compared with as it is."""
+    from pytest_edgert.golden.store import check_model
+    from pytest_edgert.golden.update import Existing
+
+    try:
+        found = golden.store.read(golden.name, session.target)
+    except GoldenMissingError as error:
+        return None, Existing.MISSING, error
+    except ArtefactError as error:
+        return None, Existing.DAMAGED, error
+    try:
+        check_model(found.manifest, session.plan.artefact.sha256, str(golden.store.path(found.manifest.name)))
+    except ArtefactError as error:
+        return found, Existing.SOUND, error
+    return found, Existing.SOUND, None
+
+
+def _feeds(session: EdgeSession, present: Golden, *, model_changed: bool) -> Feeds:
+    """Return the inputs that the golden was recorded with."""
+    from pytest_edgert.golden.describe import check_inputs
+
+    if present.inputs is not None:
+        return present.inputs
+    feeds = session.feed_sets()[0]
+    if not model_changed:
+        check_inputs(present.manifest.inputs, feeds)
+    return feeds
+
+
+def _compare(session: EdgeSession, present: Golden, outputs: Mapping[str, Array]) -> Agreement:
+    from pytest_edgert.agreement.compare import compare_outputs
+    from pytest_edgert.agreement.match import match
+
+    manifest = present.manifest
+    signature = manifest.model.signature
+    matching = match(session.signature, signature, mapping=None, kind="outputs")
+    placement = manifest.oracle.placement or session.placement
+    allowed = tolerances(session, signature, placement, matching, GOLDEN)
+    compared = compare_outputs(
+        outputs,
+        present.outputs,
+        matching,
+        allowed,
+        left_specs={spec.name: spec for spec in session.signature.outputs},
+        right_specs={spec.name: spec for spec in signature.outputs},
+    )
+    recorded = f"the golden of {manifest.created_utc[:10]} by {manifest.environment.target}"
+    return told(compared, GOLDEN, recorded, 1)
+
+
+def _remedy(present: Golden) -> str:
+    made = present.manifest.environment
+    return (
+        f"It was recorded with {made.runtime} {made.runtime_version} on {made.device}; where the new outputs are right,"
+        " record them: pytest … --edge-update-golden=changed (or all)."
+    )
+
+
+def _record(session: EdgeSession, golden: EdgeGolden, present: Golden | None, why: str) -> Finding:
+    """Write the golden of what the session computes now; a recording is a figure, never a PASS."""
+    from pytest_edgert.golden.manifest import Golden
+    from pytest_edgert.golden.update import describe_change, name_to_write
+
+    feeds = session.feed_sets()[0]
+    outputs = session.infer(feeds)
+    name = name_to_write(golden.name, session.target, None if present is None else present.manifest)
+    stored = sum(array.nbytes for array in feeds.values()) <= STORED_INPUT_BYTES
+    manifest = _manifest(session, feeds, outputs)
+    manifest = replace(
+        manifest, name=name, test_nodeid=golden.nodeid, reason=why, inputs=replace(manifest.inputs, stored=stored)
+    )
+    path = golden.store.write(Golden(manifest, outputs, dict(feeds) if stored else None))
+    change = "" if present is None else f" {describe_change(present.outputs, outputs)}"
+    return Finding(
+        Verdict.MEASURED, f"Recorded {path}: {why}{change}", notes=(f"recorded from {name_of(session)}; look at it",)
+    )
+
+
+def _manifest(session: EdgeSession, feeds: Feeds, outputs: Mapping[str, Array]) -> Manifest:
+    """Return the manifest of what a session computed, without a name."""
+    import numpy as np
+
+    from pytest_edgert.golden.describe import describe_tensors
+    from pytest_edgert.golden.manifest import GoldenEnvironment, GoldenInputs, GoldenModel, GoldenOracle, Manifest
+
+    plan, run = session.plan, session.pool.run
+    samples = plan.samples[0].name if plan.samples else ""
+    return Manifest(
+        "",
+        "",
+        clock.utc_now(),
+        version("pytest-edgert"),
+        "",
+        GoldenModel(plan.artefact.path.name, plan.artefact.sha256, plan.artefact.suffix[1:], session.signature),
+        GoldenInputs(
+            describe_tensors(feeds, session.signature.inputs),
+            samples or "default_feeds",
+            None if samples else run.seed,
+            np.__version__,
+        ),
+        GoldenOracle(f"runtime:{session.target.runtime}", session.runtime_version, session.placement),
+        GoldenEnvironment(
+            session.target.runtime,
+            session.runtime_version,
+            str(session.target),
+            dict(plan.options),
+            str(session.placement.detail.get("precision") or ""),
+            tuple(str(run.facts.get("cpu_features") or "").split()),
+            run.device,
+            platform.system(),
+            platform.machine(),
+            platform.python_version(),
+            dict(plan.environment),
+        ),
+        describe_tensors(outputs, session.signature.outputs),
+    )
