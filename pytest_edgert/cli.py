@@ -1,4 +1,4 @@
-"""The command ``edgert``: what this machine has, what it lacks, why, and how to get it.
+"""The command ``edgert``: what this machine has, what it lacks, why, and how to get it; ``bench`` is in `cli_bench`.
 
 Exit status: 0 what was asked is shown; 1 it is shown or said why not, and something is wrong here (no usable
 runtime, no profile that matches, a malformed profile); 2 the command line is wrong, or names what is not
@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from pytest_edgert import cli_bench
 from pytest_edgert.codec import encode
 from pytest_edgert.devices.facts import conditions, read_facts
 from pytest_edgert.devices.match import matches, recognise
 from pytest_edgert.devices.profile import Profile, load_profiles, profile_folders
-from pytest_edgert.errors import DeviceError, EdgertError, NotYetError
+from pytest_edgert.errors import DeviceError, EdgertError, NotYetError, UsageError
 from pytest_edgert.records import Plain, Presence, PresenceState
 
 #: Version of the form of ``doctor --json``.
@@ -29,7 +30,6 @@ DOCTOR_SCHEMA = 1
 
 _WIDTH = 100
 _NOT_YET = {
-    "bench": "comparing runtimes in one table",
     "golden": "listing and pruning goldens",
     "profiles show": "showing one profile",
     "profiles check": "checking a profile against a device",
@@ -95,10 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"unrecognised arguments: {' '.join(unknown)}")
         if chosen.command == "doctor":
             return _doctor(chosen.profiles, as_json=chosen.json)
+        if chosen.command == "bench":
+            return cli_bench.run(chosen)
         return _list_profiles(chosen.profiles)
     except EdgertError as error:
         sys.stderr.write(_wrapped(f"edgert: {error}") + "\n")
-        return 2 if isinstance(error, NotYetError) else 1
+        usage = UsageError if chosen.command == "bench" else NotYetError
+        return 2 if isinstance(error, usage) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--device", help="a device other than this machine (not built yet)")
     profiles = commands.add_parser("profiles", help="list the device profiles known here")
     profiles.add_argument("action", nargs="?", choices=["list", "show", "check"], default="list")
-    for command in (doctor, profiles):
+    for command in (doctor, profiles, cli_bench.add_parser(commands)):
         command.add_argument(
             "--profiles",
             action="append",
@@ -125,7 +128,6 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help="a further folder of profiles; repeatable",
         )
-    commands.add_parser("bench", help="compare runtimes (not built yet)")
     commands.add_parser("golden", help="list and prune goldens (not built yet)")
     return parser
 
@@ -138,7 +140,7 @@ def _refuse_not_yet(chosen: argparse.Namespace) -> None:
         if name in _NOT_YET:
             raise NotYetError(
                 f"`edgert {name}` is not built yet: {_NOT_YET[name]}.",
-                "`edgert doctor` and `edgert profiles list` are there.",
+                "`edgert doctor`, `edgert bench` and `edgert profiles list` are there.",
             )
 
 

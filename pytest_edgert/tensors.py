@@ -38,12 +38,22 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output: name, NumPy dtype name ("float32", "int8", "bfloat16", …), shape, quantisation."""
+    """One input or output.
+
+    Args:
+        name: Its name in the artefact.
+        dtype: NumPy dtype name: "float32", "int8", "bfloat16", ….
+        shape: Lengths, free dimensions by name or None.
+        quantization: Affine parameters; None where there are none or the runtime does not tell.
+        default_shape: The lengths that the file itself gives to free dimensions, which an application gets unless it
+            asks for others; None where it gives none.
+    """
 
     name: str
     dtype: str
     shape: tuple[Dimension, ...]
     quantization: Quantization | None = None
+    default_shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

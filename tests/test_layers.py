@@ -18,13 +18,25 @@ PACKAGE = "pytest_edgert"
 
 #: Top modules by layer, lowest first.
 LAYERS = {
-    "words": {"errors", "tensors", "records", "clock", "contracts", "codec", "units", "recording"},
+    "words": {"errors", "tensors", "records", "clock", "contracts", "codec", "units", "recording", "bench_records"},
     "parts": {"devices", "runtimes", "measure", "verdicts", "agreement", "golden", "strategies"},
     "job": {"job"},
     "reach": {"worker", "transports"},
-    "lab": {"sessions", "probing", "harness", "locks", "run", "checks", "agreements", "panel", "goldens", "assertions"},
+    "lab": {
+        "sessions",
+        "probing",
+        "harness",
+        "locks",
+        "run",
+        "checks",
+        "agreements",
+        "panel",
+        "goldens",
+        "assertions",
+        "benchmarking",
+    },
     "reports": {"reports"},
-    "faces": {"plugin", "cli"},
+    "faces": {"plugin", "cli", "cli_bench"},
     "public": {"", "testing", "__main__"},
 }
 ORDER = list(LAYERS)
@@ -37,7 +49,18 @@ WORKS_ON_ARRAYS = [
 STDLIB = sys.stdlib_module_names | {"tomllib"}
 #: Third-party packages: which modules (patterns below the package) may import them.
 MAY_IMPORT = {
-    "numpy": ["tensors", *WORKS_ON_ARRAYS, "sessions", "harness", "checks", "agreements", "goldens", "assertions", "testing", "testing.*"],
+    "numpy": [
+        "tensors",
+        *WORKS_ON_ARRAYS,
+        "sessions",
+        "harness",
+        "checks",
+        "agreements",
+        "goldens",
+        "assertions",
+        "testing",
+        "testing.*",
+    ],
     "pytest": ["plugin", "plugin.*", "testing", "testing.*"],
     "xdist": ["plugin.*"],
     "hypothesis": ["strategies", "strategies.*", "testing", "testing.*"],
@@ -45,7 +68,7 @@ MAY_IMPORT = {
     "filelock": ["locks"],
     "safetensors": ["measure.samples", "golden.*"],
     "ml_dtypes": ["tensors", "runtimes.*", "worker.packing", "measure.feeds", "golden.dtypes"],
-    "onnx": ["runtimes.onnxruntime*"],
+    "onnx": ["runtimes.onnxruntime*", "runtimes.reference*"],
     "onnxruntime": ["runtimes.onnxruntime*"],
     "openvino": ["runtimes.openvino*"],
 }

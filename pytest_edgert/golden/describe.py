@@ -89,7 +89,8 @@ def check_inputs(inputs: GoldenInputs, feeds: Feeds) -> None:
 def _other_inputs(inputs: GoldenInputs, what: str) -> ArtefactError:
     made = [f"made by {inputs.generator}"] * bool(inputs.generator)
     made += [f"with seed {inputs.seed}"] * (inputs.seed is not None)
-    made += [f"under NumPy {inputs.numpy_version}, this is {np.__version__}"] * bool(inputs.numpy_version)
+    if inputs.numpy_version not in ("", np.__version__):
+        made.append(f"under NumPy {inputs.numpy_version}, this is {np.__version__}")
     told = f" (recorded inputs {' '.join(made)})" if made else ""
     return ArtefactError(
         f"The golden was recorded with other inputs: {what}{told}.",

@@ -102,7 +102,11 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         manifest = decode(Manifest, {key: value for key, value in data.items() if key != _SEAL})
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         what = error.args[0] if error.args else type(error).__name__
-        raise ArtefactError(f"{where} is not a golden's manifest: {what}.", _AGAIN) from error
+        raise ArtefactError(
+            f"{where} is not a golden's manifest that this version reads: {what} "
+            f"(recorded by pytest-edgert {data.get('tool_version')}).",
+            "If that version is newer, update pytest-edgert. Otherwise: " + _AGAIN,
+        ) from error
     _check_payload_told(manifest.payload, where)
     _check_records(manifest, where)
     return manifest

@@ -73,6 +73,14 @@ class GoldenStore:
         """Return where the manifest of a golden lies, there or not; raises UsageError for an unsafe name."""
         return self.root / f"{check_name(name)}{MANIFEST_SUFFIX}"
 
+    def holds(self, name: str) -> bool:
+        """Return whether a golden of this name or a variant of it lies here, sound or not; never raises for its state.
+
+        A damaged golden or a link counts: a check of it fails and tells why, where dropping the check would be silent.
+        """
+        files = (self.path(name), *self.root.glob(f"{name}@*{MANIFEST_SUFFIX}"))
+        return any(os.path.lexists(path) for path in files)
+
     def find(self, name: str, target: Target | None = None) -> FoundGolden:
         """Return the golden that serves a target, the most specific variant first.
 

@@ -29,7 +29,7 @@ def default_feeds(signature: Signature, seed: int) -> dict[str, Array]:
         seed: Any whole number.
 
     Raises:
-        UsageError: A dimension is free, or the data type has no default (text, complex numbers).
+        UsageError: A dimension is free and the file gives it no length, or the data type has no default (text, complex numbers).
     """
     return {spec.name: _feed(spec, seed) for spec in signature.inputs}
 
@@ -44,6 +44,8 @@ def _bound_shape(spec: TensorSpec) -> tuple[int, ...]:
     lengths = tuple(length for length in spec.shape if isinstance(length, int))
     if len(lengths) == len(spec.shape):
         return lengths
+    if spec.default_shape is not None:
+        return spec.default_shape
     found = "x".join("?" if length is None else str(length) for length in spec.shape)
     example = "x".join(str(length) if isinstance(length, int) else "1" for length in spec.shape)
     raise UsageError(

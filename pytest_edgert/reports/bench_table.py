@@ -77,7 +77,9 @@ def _head(found: BenchTable) -> Iterator[str]:
 
 def _after(bullet: str, found: BenchTable) -> Iterator[str]:
     """Yield why figures are missing, after an empty line."""
-    reasons = [f"{row.cell.artefact} on {row.cell.target or 'no target'}: {_why(row)}" for row in found.rows if row.reason]
+    reasons = [
+        f"{row.cell.artefact} on {row.cell.target or 'no target'}: {_why(row)}" for row in found.rows if row.reason
+    ]
     if any(row.latency is not None and len(_quantiles(row.latency)) < len(_PERCENTILES) for row in found.rows):
         reasons.append(f"{NOTHING} under a percentile: too few samples for it; watch for longer with --seconds.")
     if reasons:

@@ -30,6 +30,8 @@ KNOWN_SUFFIXES = (
     ".hef",
     ".fake",
 )
+#: OpenVINO IR: the graph, and the weights beside it.
+_IR_SUFFIX, _WEIGHTS_SUFFIX = ".xml", ".bin"
 _FOLDER_SUFFIX = ".mlpackage"
 #: Artefacts that are text by nature; any other file of printable text is not a model.
 _TEXT_SUFFIXES = (".xml", ".fake")
@@ -71,6 +73,9 @@ def identify(path: Path) -> Artefact:
         else:
             _check_head(path, suffix)
             sha256, size_bytes = _hash_file(path)
+            weights = path.with_suffix(_WEIGHTS_SUFFIX)
+            if suffix == _IR_SUFFIX and weights.is_file():
+                sha256, size_bytes = _hash_pair((sha256, size_bytes), _hash_file(weights))
     except OSError as error:
         raise ArtefactError(
             f"{path} cannot be read: {error.strerror or error}.", "Check its permissions and those of its folder."
@@ -152,6 +157,11 @@ def _hash_file(path: Path) -> tuple[str, int]:
         digest.update(chunk)
         size_bytes += len(chunk)
     return digest.hexdigest(), size_bytes
+
+
+def _hash_pair(graph: tuple[str, int], weights: tuple[str, int]) -> tuple[str, int]:
+    """Return hash and size of an OpenVINO IR: graph and weights are one artefact."""
+    return hashlib.sha256(f"{graph[0]}\n{weights[0]}\n".encode()).hexdigest(), graph[1] + weights[1]
 
 
 def _hash_folder(path: Path) -> tuple[str, int]:

@@ -7,7 +7,7 @@ Field numbers: https://github.com/google-ai-edge/LiteRT/blob/main/tflite/convert
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ _TENSOR_VARIABLE, _TENSOR_SPARSITY, _TENSOR_SIGNATURE = 5, 6, 7
 _OPERATOR_CODE, _OPERATOR_INPUTS, _OPERATOR_OUTPUTS, _OPERATOR_OPTIONS = 0, 1, 2, 4
 _OPERATOR_CUSTOM_OPTIONS, _OPERATOR_INTERMEDIATES, _OPERATOR_OPTIONS_2 = 5, 8, 12
 _CALL_ONCE, _ASSIGN_VARIABLE = 129, 144
+_QUANTIZATION_SCALE = 2
+#: Types of quantised tensors; an int32 with a scale is a bias.
+_INTEGERS = ("int8", "uint8", "int16", "int4")
 #: TensorType by number.
 _TYPES = (
     *("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64"),
@@ -48,6 +51,8 @@ class ModelFile:
         signature: Key of the SignatureDef that names them, empty when there is none.
         has_variables: Whether tensors keep values between inferences, until they are reset.
         assigns_variables: Whether operators write resource variables, which cannot be reset.
+        default_shapes: By tensor name, the lengths that the file gives to every dimension of an input, free ones too.
+        quantized: Whether tensors of the file are quantised.
     """
 
     inputs: tuple[Port, ...]
@@ -55,6 +60,8 @@ class ModelFile:
     signature: str
     has_variables: bool
     assigns_variables: bool
+    default_shapes: Mapping[str, tuple[int, ...]]
+    quantized: bool
 
 
 def read_file(artefact: Path) -> ModelFile:
@@ -90,7 +97,25 @@ def _read_model(content: Content) -> ModelFile:
         key,
         any(tensor.number(_TENSOR_VARIABLE, "B") for own in tensors for tensor in own),
         _assigns_variables(operators),
+        _default_shapes(graphs[0].integers(_GRAPH_INPUTS), tensors[0]),
+        any(_is_quantized(tensor) for own in tensors for tensor in own),
     )
+
+
+def _default_shapes(inputs: Sequence[int], tensors: Sequence[Table]) -> dict[str, tuple[int, ...]]:
+    shapes = {tensors[index].text(_TENSOR_NAME): tensors[index].integers(_TENSOR_SHAPE) for index in inputs}
+    return {name: shape for name, shape in shapes.items() if all(length > 0 for length in shape)}
+
+
+def _is_quantized(tensor: Table) -> bool:
+    quantization = tensor.table(_TENSOR_QUANTIZATION)
+    scales = quantization.span(_QUANTIZATION_SCALE, 4)[1] if quantization is not None else 0
+    return scales > 0 and _type_name(tensor) in _INTEGERS
+
+
+def _type_name(tensor: Table) -> str:
+    number = tensor.number(_TENSOR_TYPE, "b")
+    return _TYPES[number] if 0 <= number < len(_TYPES) else f"type {number}"
 
 
 def _check_buffer(buffer: Table, size_bytes: int) -> int:
@@ -177,7 +202,5 @@ def _name_ports(indices: Sequence[int], tensors: Sequence[Table], names: dict[st
             name = wanted
             while name in ports:
                 name += f"#{position}"
-            number = tensors[index].number(_TENSOR_TYPE, "b")
-            dtype = _TYPES[number] if 0 <= number < len(_TYPES) else f"type {number}"
-            ports[name] = Port(name, index, dtype)
+            ports[name] = Port(name, index, _type_name(tensors[index]))
     return tuple(ports.values())

@@ -20,7 +20,7 @@ from pytest_edgert.runtimes.litert_file import ModelFile, Port
 from pytest_edgert.runtimes.litert_modules import import_interpreter
 from pytest_edgert.runtimes.litert_placement import read_placement
 from pytest_edgert.runtimes.litert_signature import INTEGERS, lengths_of, read_signature, with_output_shapes
-from pytest_edgert.runtimes.options import bind_shapes, read_choice, read_count, read_shapes
+from pytest_edgert.runtimes.options import bind_shapes, read_choice, read_count, read_dimensions, read_shapes
 from pytest_edgert.tensors import Array, Feeds, Signature, fit_feeds
 
 #: Our names of LiteRT's OpResolverType.
@@ -42,7 +42,7 @@ def make_session(artefact: Path, model: ModelFile, accelerator: str, options: Op
     threads = read_count(options, "threads") or 1
     opener = _Opener(artefact, KERNELS[kernels], threads, accelerator)
     interpreter = opener.open()
-    signature = bind_shapes(read_signature(interpreter, model), read_shapes(options))
+    signature = bind_shapes(read_signature(interpreter, model), read_shapes(options), read_dimensions(options))
     try:
         _resize(interpreter, model.inputs, [lengths_of(spec.shape) for spec in signature.inputs])
         interpreter.allocate_tensors()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_edgert.runtimes.litert_file import ModelFile, Port
@@ -24,12 +25,20 @@ def read_signature(interpreter: Any, model: ModelFile) -> Signature:
     return Signature(
         tuple(_read_spec(port, details[port.index]) for port in model.inputs),
         tuple(_read_spec(port, details[port.index]) for port in model.outputs),
+        model.quantized,
     )
 
 
 def _read_spec(port: Port, details: Mapping[str, Any]) -> TensorSpec:
     shape = tuple(None if length < 0 else int(length) for length in details["shape_signature"])
-    return TensorSpec(port.name, port.dtype, shape, _read_quantization(port, details["quantization_parameters"]))
+    default = tuple(int(length) for length in details["shape"])
+    return TensorSpec(
+        port.name,
+        port.dtype,
+        shape,
+        _read_quantization(port, details["quantization_parameters"]),
+        default if None in shape and all(length > 0 for length in default) else None,
+    )
 
 
 def _read_quantization(port: Port, parameters: Mapping[str, Any]) -> Quantization | None:
@@ -53,7 +62,7 @@ def with_output_shapes(interpreter: Any, model: ModelFile, signature: Signature)
         TensorSpec(spec.name, spec.dtype, _allocated_shape(interpreter, details[port.index], spec), spec.quantization)
         for port, spec in zip(model.outputs, signature.outputs, strict=True)
     )
-    return Signature(signature.inputs, outputs)
+    return replace(signature, outputs=outputs)
 
 
 def _allocated_shape(interpreter: Any, details: Mapping[str, Any], spec: TensorSpec) -> tuple[Any, ...]:

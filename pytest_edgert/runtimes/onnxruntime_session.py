@@ -201,8 +201,10 @@ def _read_signature(session: Any, artefact: Path) -> Signature:
 
 
 def _bound(signature: Signature, artefact: Path, options: Options) -> Signature:
-    """Return the signature with free dimensions bound: named ones by their names in the file, for a session that
-    was opened with lengths for them tells only the lengths.
+    """Return the signature with free dimensions bound.
+
+    Named ones are bound by their names in the file: a session that was opened with lengths for them tells only the
+    lengths.
     """
     shapes, dimensions = read_shapes(options), read_dimensions(options)
     if dimensions and artefact.suffix.lower() == ".onnx":

@@ -25,7 +25,12 @@ class OpenVino:
         distributions=("openvino",),
         suffixes=(".xml", ".onnx", ".tflite"),
         accelerators=ACCELERATORS,
-        variants={"nolpt": {"low_precision": False, "precision": "f32"}, "f32": {"precision": "f32"}},
+        variants={
+            "nolpt": {"low_precision": False, "precision": "f32"},
+            "f32": {"precision": "f32"},
+            # As a CPU without VNNI computes: oneDNN reads the variable once, when it is loaded.
+            "avx2": {"environment.ONEDNN_MAX_CPU_ISA": "AVX2", "precision": "f32"},
+        },
         options={
             **SHARED_OPTIONS,
             "precision": "type to compute float operators in: f32, f16 or bf16; OpenVINO's choice for the device by default",

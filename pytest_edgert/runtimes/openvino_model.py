@@ -11,10 +11,11 @@ import numpy as np
 
 from pytest_edgert.contracts import Options
 from pytest_edgert.errors import UnsupportedModelError, UsageError
-from pytest_edgert.runtimes.onnxruntime_graph import input_symbols, read_quantization
+from pytest_edgert.runtimes.litert_file import read_file
+from pytest_edgert.runtimes.onnxruntime_graph import input_symbols, is_quantized, read_quantization
 from pytest_edgert.runtimes.openvino_devices import import_openvino
 from pytest_edgert.runtimes.openvino_errors import reading_error, shortened
-from pytest_edgert.runtimes.options import bind_shapes, read_shapes
+from pytest_edgert.runtimes.options import bind_shapes, read_dimensions, read_shapes
 from pytest_edgert.tensors import Dimension, Quantization, Signature, TensorSpec
 
 #: OpenVINO's type names and NumPy's; text, bfloat16, float8 and types below 8 bits have no array of NumPy.
@@ -54,14 +55,23 @@ def read_model(core: Any, artefact: Path, accelerator: str, options: Options) ->
     except Exception as error:
         raise reading_error(error, artefact, f"openvino:{accelerator}") from error
     signature = _read_signature(model, artefact)
-    shapes = read_shapes(options)
-    return model, _bind(model, signature, shapes, artefact) if shapes else signature
+    bound = bind_shapes(signature, read_shapes(options), read_dimensions(options))
+    bound = replace(bound, inputs=tuple(_with_default(spec) for spec in bound.inputs))
+    if bound.inputs == signature.inputs:
+        return model, signature
+    return model, _bind(model, signature, bound, artefact)
 
 
-def _bind(model: Any, signature: Signature, shapes: Mapping[str, tuple[int, ...]], artefact: Path) -> Signature:
+def _with_default(spec: TensorSpec) -> TensorSpec:
+    """Return an input with the lengths that its file gives to what is still free: what LiteRT runs it with."""
+    if spec.default_shape is None or all(isinstance(length, int) for length in spec.shape):
+        return spec
+    return replace(spec, shape=spec.default_shape)
+
+
+def _bind(model: Any, signature: Signature, bound: Signature, artefact: Path) -> Signature:
     """Give the model the bound shapes; what follows for its outputs is asked from it."""
     shape_of = import_openvino().PartialShape
-    bound = bind_shapes(signature, shapes)
     free = {
         index: shape_of([length if isinstance(length, int) else -1 for length in spec.shape])
         for index, spec in enumerate(bound.inputs)
@@ -69,13 +79,13 @@ def _bind(model: Any, signature: Signature, shapes: Mapping[str, tuple[int, ...]
     try:
         model.reshape(free)
     except Exception as error:
-        asked = ", ".join(f"{name}={'x'.join(map(str, shape)) or 'scalar'}" for name, shape in shapes.items())
+        asked = ", ".join(f"{s.name}={'x'.join(map(str, s.shape)) or 'scalar'}" for s in bound.inputs)
         raise UsageError(
             f"{artefact.name} does not work with the shape {asked}: {shortened(error)}.",
             "Give the lengths that the model was made for.",
         ) from error
     outputs = zip(signature.outputs, model.outputs, strict=True)
-    return Signature(bound.inputs, tuple(replace(spec, shape=_shape(port)) for spec, port in outputs))
+    return replace(bound, outputs=tuple(replace(spec, shape=_shape(port)) for spec, port in outputs))
 
 
 def _read_signature(model: Any, artefact: Path) -> Signature:
@@ -86,13 +96,23 @@ def _read_signature(model: Any, artefact: Path) -> Signature:
             _check_port(kind, name, port, artefact)
     symbols: Mapping[str, tuple[Dimension, ...]] = {}
     told: Mapping[str, Quantization] = {}
+    defaults: Mapping[str, tuple[int, ...]] = {}
+    quantized = any(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
     if artefact.suffix.lower() == ".onnx":
         symbols = input_symbols(artefact)
         told = read_quantization(artefact, {*inputs, *outputs})
+        quantized = quantized or bool(is_quantized(artefact))
+    elif artefact.suffix.lower() == ".tflite":
+        file = read_file(artefact)
+        defaults, quantized = file.default_shapes, quantized or file.quantized
     return Signature(
         tuple(
             TensorSpec(
-                name, _dtype(port), _with_symbols(_shape(port), symbols.get(name)), _of(told, name, port, _reader)
+                name,
+                _dtype(port),
+                _with_symbols(_shape(port), symbols.get(name)),
+                _of(told, name, port, _reader),
+                _default(_shape(port), defaults.get(name)),
             )
             for name, port in inputs.items()
         ),
@@ -100,7 +120,14 @@ def _read_signature(model: Any, artefact: Path) -> Signature:
             TensorSpec(name, _dtype(port), _shape(port), _of(told, name, port, _writer))
             for name, port in outputs.items()
         ),
+        quantized,
     )
+
+
+def _default(shape: tuple[Dimension, ...], default: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Return the file's own lengths where dimensions are free and the ranks agree."""
+    free = not all(isinstance(length, int) for length in shape)
+    return default if free and default is not None and len(default) == len(shape) else None
 
 
 def _named(ports: Iterable[Any], kind: str) -> dict[str, Any]:

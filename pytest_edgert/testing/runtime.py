@@ -27,6 +27,7 @@ import pytest
 from pytest_edgert.contracts import Runtime, RuntimeInfo, Session
 from pytest_edgert.errors import ArtefactError, UsageError
 from pytest_edgert.records import Evidence, Placement, Presence, PresenceState
+from pytest_edgert.runtimes.options import check_names
 from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Signature
 from pytest_edgert.testing.inference import InferenceRules
@@ -94,7 +95,8 @@ class RuntimeContract(InferenceRules):
         assert info.accelerators, "no accelerator is named"
         assert info.suffixes, "no suffix is named"
         assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in info.suffixes)
-        assert all(set(options) <= set(info.options) for options in info.variants.values())
+        for options in info.variants.values():
+            check_names(info, options)
 
     def test_version_is_text(self, runtime: Runtime) -> None:
         """Records hold the version."""

@@ -39,6 +39,7 @@ def test_a_truncated_model_fails_with_its_name_and_a_remedy(edge: EdgeProject) -
     assert edge.verdicts() == {"signature net.onnx": Verdict.FAIL}
 
 
+@pytest.mark.slow
 def test_a_broken_model_is_a_failure_also_where_its_target_was_only_found(edge: EdgeProject) -> None:
     (edge.path / "net.onnx").write_bytes(b"\x08\x0a\xff\xfe no model")
     result = edge.run(*GATE)
@@ -46,6 +47,7 @@ def test_a_broken_model_is_a_failure_also_where_its_target_was_only_found(edge: 
     assert result.parseoutcomes().keys() == {"failed", "deselected"}
 
 
+@pytest.mark.slow
 def test_an_operator_that_an_enumerated_target_lacks_is_a_skip_with_the_reason(edge: EdgeProject) -> None:
     edge.write_onnx(operator="Frobnicate")
     result = edge.run(*GATE, "-k", "signature and onnxruntime")
@@ -64,6 +66,7 @@ def test_an_operator_that_a_named_target_lacks_is_a_failure(edge: EdgeProject) -
     result.stdout.fnmatch_lines(["FAIL: *Frobnicate*", "  What to do: ?*"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("location", "said"),
     [
@@ -76,7 +79,9 @@ def test_external_data_that_is_missing_or_outside_is_named(edge: EdgeProject, lo
     write_external(edge, location)
     result = edge.run(*GATE, ON_ORT)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"FAIL: signature of net.onnx on onnxruntime:cpu: *net.onnx {said}", "  What to do: ?*"])
+    result.stdout.fnmatch_lines(
+        [f"FAIL: signature of net.onnx on onnxruntime:cpu: *net.onnx {said}", "  What to do: ?*"]
+    )
 
 
 #: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: by these root reads and writes whatever the permissions say.
@@ -101,7 +106,8 @@ def run_obediently(folder: Path, *command: str) -> subprocess.CompletedProcess[s
         text=True,
         env=environment,
         timeout=120,
-        preexec_fn=give_up_roots_rights,
+        preexec_fn=give_up_roots_rights,  # noqa: PLW1509 - no other thread runs here
+        check=False,
     )
 
 
@@ -131,6 +137,7 @@ def test_an_unreadable_model_is_named(closed_folder: Path) -> None:
     assert "1 failed in" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_does_not_end_a_run(closed_folder: Path) -> None:
     """Neither the cache of pytest nor the folder of this run can be made."""
     arguments = ("--edge-model=net.onnx", ON_ORT, "-k", "latency", "--edge-samples=50", "-p", "cacheprovider")

@@ -12,6 +12,8 @@ from e2e_runs import ON_FAKE, EdgeProject, running, wait_for, workers_of
 from pytest_edgert.records import Verdict
 from pytest_edgert.reports.items import Outcome
 
+pytestmark = pytest.mark.slow
+
 #: Hours of measurement, so that the end always comes in the middle.
 FOREVER = ("--edge-model=net.fake", ON_FAKE, "--edge-max-time=1h", "--edge-samples=100000000")
 HANGS = """
@@ -61,7 +63,9 @@ def test_killing_pytest_in_a_native_hang_leaves_no_process(edge: EdgeProject) ->
     edge.write_fake(fault="hang_native")
     edge.pytester.makepyfile(test_net=HANGS)
     with edge.started(ON_FAKE, "--edge-deadline=1h") as run:
-        worker = psutil.Process(int(wait_for(lambda: (edge.path / "worker").exists() and (edge.path / "worker").read_text())))
+        worker = psutil.Process(
+            int(wait_for(lambda: (edge.path / "worker").exists() and (edge.path / "worker").read_text()))
+        )
         workers = workers_of(run.pid)
         assert worker in workers
         wait_for(lambda: idle(worker))

@@ -36,7 +36,12 @@ def test_wrong_feeds_fail_the_test_that_fed_them(edge: EdgeProject) -> None:
     result = edge.run(ON_ORT, "-v")
     result.assert_outcomes(passed=2, failed=4)
     words = {"name": "'z'", "shape": "(1, 5)", "dtype": "float64", "none": "'x'"}
-    by_id = {key: record for record in edge.document.records for key in words if f"[{key}-" in record.nodeid or f"-{key}]" in record.nodeid}
+    by_id = {
+        key: record
+        for record in edge.document.records
+        for key in words
+        if f"[{key}-" in record.nodeid or f"-{key}]" in record.nodeid
+    }
     assert by_id.keys() == words.keys()
     for key, record in by_id.items():
         assert record.verdict is Verdict.FAIL

@@ -7,6 +7,8 @@ from e2e_runs import ON_FAKE, EdgeProject
 
 from pytest_edgert.records import Verdict
 
+pytestmark = pytest.mark.slow
+
 MODEL = "--edge-model=net.fake"
 ON_NPU = "--edge-target=fake:npu"
 
@@ -83,8 +85,8 @@ def test_latency_that_steps_over_the_budget_is_never_a_pass(edge: EdgeProject) -
     ("asked", "outcome", "status"),
     [
         ("fail", "failed", 1),
-        pytest.param("skip", "skipped", 1, marks=pytest.mark.slow),
-        pytest.param("xfail", "xfailed", 1, marks=pytest.mark.slow),
+        ("skip", "skipped", 1),
+        ("xfail", "xfailed", 1),
     ],
 )
 def test_too_little_time_is_inconclusive(edge: EdgeProject, asked: str, outcome: str, status: int) -> None:
@@ -105,7 +107,6 @@ def test_a_fixed_number_of_samples_is_taken(edge: EdgeProject) -> None:
     assert edge.record("latency").latency.stop_reason == "all 120 samples were taken"
 
 
-@pytest.mark.slow
 def test_acceptance_takes_three_fresh_workers_and_ten_seconds_each(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.001)
     edge.run(MODEL, ON_FAKE, "-k", "latency", "--latency-budget=20ms", "--edge-accept").assert_outcomes(passed=1)

@@ -92,6 +92,7 @@ def test_it(edge_session, turn):
 """
 
 
+@pytest.mark.slow
 def test_opening_is_tried_twice_and_charges_only_the_tests_that_used_it(edge: EdgeProject) -> None:
     """The session is of the whole module: no fixture fails, each test says what it met, the third without a try."""
     edge.write_fake("bad.fake", fault="kill", fault_in="load")
@@ -121,6 +122,7 @@ def test_it(edge_session, turn):
 """
 
 
+@pytest.mark.slow
 def test_a_session_that_was_lost_is_opened_again_for_the_next_test(edge: EdgeProject) -> None:
     edge.write_fake("net.fake", fault="segfault", fault_at=3)
     edge.pytester.makepyfile(test_net=CRASHES_ONCE)

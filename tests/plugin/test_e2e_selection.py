@@ -22,6 +22,7 @@ def test_collecting_only_opens_no_session(edge: EdgeProject) -> None:
     assert not (edge.path / "locks").joinpath("this-machine.rwlock").exists()
 
 
+@pytest.mark.slow
 def test_lf_runs_the_failed_cell_again(edge: EdgeProject) -> None:
     edge.write_fake("a.fake")
     edge.write_fake("b.fake", fault="keeps_state")
@@ -31,6 +32,7 @@ def test_lf_runs_the_failed_cell_again(edge: EdgeProject) -> None:
     assert list(edge.items) == ["b.fake::determinism[b.fake-fake:cpu]"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--import-mode=importlib", "--import-mode=append"])
 def test_the_import_mode_does_not_matter(edge: EdgeProject, option: str) -> None:
     edge.write_onnx()
@@ -40,6 +42,7 @@ def test_the_import_mode_does_not_matter(edge: EdgeProject, option: str) -> None
     edge.run(own.name, MODEL, ON_ORT, option, "-k", "size or test_it").assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_junit_has_the_verdict_of_each_check(edge: EdgeProject) -> None:
     edge.write_fake("a.fake")
     edge.write_fake("b.fake", fault="abort")
@@ -78,6 +81,7 @@ def test_both():
 """
 
 
+@pytest.mark.slow
 def test_two_marks_in_one_module_get_two_sessions(edge: EdgeProject) -> None:
     edge.write_onnx("a.onnx")
     edge.write_onnx("b.onnx", shape=(2, 3))
@@ -85,8 +89,8 @@ def test_two_marks_in_one_module_get_two_sessions(edge: EdgeProject) -> None:
     edge.run(ON_ORT).assert_outcomes(passed=3)
 
 
+@pytest.mark.slow
 def test_a_gate_of_which_everything_is_skipped_is_not_green(edge: EdgeProject) -> None:
-    (edge.path / "net.fake").write_text('{"inputs": [{"name": "x", "shape": [1]}], "outputs": []}')
     edge.write_onnx(operator="Frobnicate")
     result = edge.run(MODEL, "-k", "onnxruntime and (signature or load)")
     result.assert_outcomes(skipped=2)
@@ -94,9 +98,10 @@ def test_a_gate_of_which_everything_is_skipped_is_not_green(edge: EdgeProject) -
     result.stdout.fnmatch_lines(["*exit status is not zero: no cell of the gate got a verdict or a figure: 2 skipped."])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_no_process(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.0005)
-    with edge.started("--edge-model=net.fake", ON_FAKE, "--edge-samples=60") as run:
+    with edge.started("--edge-model=net.fake", ON_FAKE, "-k", "latency or load", "--edge-samples=60") as run:
         workers = wait_for(lambda: workers_of(run.pid))
         run.communicate(timeout=60)
         assert run.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from e2e_runs import ON_FAKE, EdgeProject
@@ -11,6 +12,10 @@ from safetensors.numpy import load_file
 
 from pytest_edgert.records import Verdict
 
+pytestmark = pytest.mark.slow
+
+#: All but the check that needs a second runtime.
+CHECKS = ("-k", "not agreement", "--edge-samples=60")
 MODELS = ("--edge-model=a.fake", "--edge-model=b.fake", ON_FAKE)
 
 
@@ -19,12 +24,11 @@ def write_models(edge: EdgeProject) -> None:
     edge.write_fake("b.fake", latency_s=0.0005)
 
 
-@pytest.mark.slow
 def test_every_check_of_every_cell_runs_once(edge: EdgeProject) -> None:
     write_models(edge)
-    alone = edge.run(*MODELS, "--edge-samples=60")
+    alone = edge.run(*MODELS, *CHECKS)
     expected = set(edge.items)
-    spread = edge.run(*MODELS, "--edge-samples=60", "-n2")
+    spread = edge.run(*MODELS, *CHECKS, "-n2")
     assert (alone.ret, spread.ret) == (0, 0)
     assert set(edge.items) == expected
     assert {f"{name}.fake::latency[{name}.fake-fake:cpu]" for name in "ab"} <= expected
@@ -58,7 +62,6 @@ def test_measures(edge_session, turn):
 """
 
 
-@pytest.mark.slow
 def test_a_measurement_waits_for_other_processes_and_is_alone(edge: EdgeProject) -> None:
     """Each process keeps its session open from its first test on; the device is free between tests all the same."""
     edge.write_fake("a.fake", latency_s=0.0005)
@@ -73,10 +76,9 @@ def test_a_measurement_waits_for_other_processes_and_is_alone(edge: EdgeProject)
         overlapping = [span for span in spans if span[0] < measured[-1] and span[1] > measured[0]]
         assert overlapping == []
     measured = sorted((one[0], one[-1]) for one in starts)
-    assert all(earlier[1] < later[0] for earlier, later in zip(measured, measured[1:], strict=False))
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(measured))
 
 
-@pytest.mark.slow
 def test_a_process_that_has_nothing_to_do_does_not_hold_the_device(edge: EdgeProject) -> None:
     """One process opens a session and is idle for the rest; the other measures last."""
     edge.write_fake("a.fake", latency_s=0.0005)

@@ -127,8 +127,6 @@ def test_a_malformed_profile_ends_with_status_1_and_names_the_file(tmp_path, cap
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["bench"],
-        ["bench", "--format", "csv", "a.onnx"],
         ["golden", "prune"],
         ["profiles", "show", "linux"],
         ["profiles", "check"],
@@ -140,7 +138,10 @@ def test_what_is_not_built_is_refused_with_status_2(arguments, capsys):
     assert "is not built yet" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["docter"], ["doctor", "--jsn"], ["profiles", "lst"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["docter"], ["bench"], ["bench", "a.onnx", "--format=xml"], ["doctor", "--jsn"], ["profiles", "lst"]],
+)
 def test_a_wrong_command_line_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)

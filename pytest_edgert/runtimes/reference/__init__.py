@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInfo, Session
 from pytest_edgert.errors import ArtefactError, UsageError
 from pytest_edgert.records import Presence, PresenceState
-from pytest_edgert.runtimes.options import bind_shapes, check_names, nearest, read_choice, read_count, read_flag, read_shapes
+from pytest_edgert.runtimes.options import (
+    bind_shapes,
+    check_names,
+    nearest,
+    read_choice,
+    read_count,
+    read_flag,
+    read_shapes,
+)
 
 if TYPE_CHECKING:
     from pytest_edgert.runtimes.reference.session import ReferenceSession
@@ -70,7 +78,9 @@ class ReferenceRuntime:
         read_flag(options, "allow_fallback")
         read_choice(options, "rounding", _ROUNDINGS, "half-even")
         _check_file(artefact)
-        return _open_tflite(artefact, options) if artefact.suffix.lower() == ".tflite" else _open_onnx(artefact, options)
+        return (
+            _open_tflite(artefact, options) if artefact.suffix.lower() == ".tflite" else _open_onnx(artefact, options)
+        )
 
 
 def _check_file(artefact: Path) -> None:

@@ -100,12 +100,12 @@ def log_softmax(node: Node, x: Array) -> Array:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axes, keepdims=True)))
 
 
-def batch_normalization(node: Node, x: Array, scale: Array, bias: Array, mean: Array, variance: Array) -> Array:
-    """BatchNormalization as it infers."""
+def batch_normalization(node: Node, x: Array, *parameters: Array) -> Array:
+    """BatchNormalization as it infers: scale, bias, mean and variance, one of each per channel."""
     shape = (1, -1, *(1,) * (x.ndim - 2)) if x.ndim > 1 else (-1,)
     epsilon = _float32(node.get("epsilon", 1e-5))
-    factor = scale.reshape(shape) / np.sqrt(variance.reshape(shape) + epsilon)
-    return np.asarray((x - mean.reshape(shape)) * factor + bias.reshape(shape))
+    scale, bias, mean, variance = (parameter.reshape(shape) for parameter in parameters)
+    return np.asarray((x - mean) * (scale / np.sqrt(variance + epsilon)) + bias)
 
 
 def gelu(node: Node, x: Array) -> Array:

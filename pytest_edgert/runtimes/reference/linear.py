@@ -112,7 +112,11 @@ def negated(value: Value) -> Value:
 
 def spread(term: Term, shape: tuple[int, ...]) -> Term:
     """Return a term whose scale has the rank of `shape`, so that it broadcasts as its value did."""
-    scale = term.scale if term.scale.size == 1 else term.scale.reshape((1,) * (len(shape) - term.scale.ndim) + term.scale.shape)
+    scale = (
+        term.scale
+        if term.scale.size == 1
+        else term.scale.reshape((1,) * (len(shape) - term.scale.ndim) + term.scale.shape)
+    )
     return Term(np.broadcast_to(term.count, shape), scale.reshape(()) if scale.size == 1 else scale, term.factors)
 
 
@@ -160,8 +164,8 @@ def convolve(windows: Windows, image: Array, filters: Array, groups: int) -> Arr
     if windows.taps > 32 and inputs * windows.taps * pixels * batch * groups < 2**24:
         columns = np.stack([view.reshape(batch, groups, inputs, pixels) for view in windows.views(padded)], axis=3)
         columns = columns.reshape(batch, groups, inputs * windows.taps, pixels)
-        total = np.matmul(taps.reshape(groups, outputs // groups, -1), columns)
-        return total.reshape(batch, outputs, *windows.out)
+        made: Array = np.matmul(taps.reshape(groups, outputs // groups, -1), columns)
+        return made.reshape(batch, outputs, *windows.out)
     for tap, view in enumerate(windows.views(padded)):
         seen = view.reshape(batch, groups, inputs, pixels)
         weight = taps[..., tap]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -111,7 +112,9 @@ def concat(node: Node, arguments: Arguments) -> Value:
     scales = [value.terms[0].scale for value in values]
     if any(scale.size > 1 or scale.reshape(()) != scales[0].reshape(()) for scale in scales):
         wide = [spread(value.terms[0], value.array.shape) for value in values]
-        scale = np.concatenate([np.broadcast_to(t.scale, v.array.shape) for t, v in zip(wide, values, strict=True)], axis)
+        scale = np.concatenate(
+            [np.broadcast_to(t.scale, v.array.shape) for t, v in zip(wide, values, strict=True)], axis
+        )
     else:
         scale = scales[0].reshape(())
     factors = max(value.terms[0].factors for value in values)
@@ -129,7 +132,7 @@ def split(node: Node, arguments: Arguments) -> tuple[Value, ...]:
     ends = np.cumsum([0, *lengths])
     return tuple(
         moved(x, lambda part, b=begin, e=end: np.take(part, np.arange(b, e), axis))  # type: ignore[misc]
-        for begin, end in zip(ends[:-1], ends[1:], strict=True)
+        for begin, end in itertools.pairwise(ends)
     )
 
 
@@ -209,10 +212,10 @@ OPERATORS = {
     "Tile": of_moves(tile),
     "Identity": of_moves(lambda _node, _arguments: lambda part: part),
     "Dropout": of_moves(lambda _node, _arguments: lambda part: part),
-    "Concat": Operator(concat, Reach.MOVES),
+    "Concat": Operator(concat, Reach.JOINS),
     "OneHot": Operator(one_hot, Reach.GIVES),
     "Split": Operator(split, Reach.MOVES),
-    "Pad": Operator(pad, Reach.MOVES),
+    "Pad": Operator(pad, Reach.JOINS),
     "Constant": Operator(constant, Reach.GIVES),
     "ConstantOfShape": Operator(constant_of_shape, Reach.GIVES),
     "Shape": of_arrays(shape_of, Reach.GIVES),

@@ -146,7 +146,12 @@ class _Builder:
         get = import_onnx().helper.get_attribute_value
         attributes = {attribute.name: get(attribute) for attribute in proto.attribute}
         node = Node(
-            proto.op_type, proto.name, tuple(proto.input), tuple(proto.output), attributes, self._versions.get(domain, 1)
+            proto.op_type,
+            proto.name,
+            tuple(proto.input),
+            tuple(proto.output),
+            attributes,
+            self._versions.get(domain, 1),
         )
         if (domain, proto.op_type) == ("", "If"):
             return Step(node, None, {name: self.graph(body, known) for name, body in attributes.items()}), None
@@ -171,7 +176,8 @@ class _Builder:
         for value in proto.output:
             if value.name not in known:
                 raise ArtefactError(
-                    f"{self._artefact} is not a sound graph: nothing makes its output {value.name!r}.", "Export it again."
+                    f"{self._artefact} is not a sound graph: nothing makes its output {value.name!r}.",
+                    "Export it again.",
                 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_edgert.errors import ArtefactError, TargetMissingError, UnsupportedModelError
-from pytest_edgert.runtimes.onnxruntime_graph import check_external_data, read_quantization
+from pytest_edgert.runtimes.onnxruntime_graph import check_external_data, is_quantized, read_quantization
 from pytest_edgert.tensors import Signature, TensorSpec
 
 _QUANTIZED = ("int8", "uint8", "int16", "uint16")
@@ -34,9 +34,8 @@ def read_model(artefact: Path) -> Any:
     check_external_data(artefact)
     try:
         model = onnx.load(str(artefact))
-        if not model.graph.output or not model.opset_import:
-            raise ValueError("it has no outputs or names no operator set")
-        return onnx.inliner.inline_local_functions(model) if len(model.functions) else model
+        _check_whole(model)
+        return _inlined(model) if model.functions else model
     except MemoryError:
         raise
     except Exception as error:
@@ -44,6 +43,17 @@ def read_model(artefact: Path) -> Any:
             f"{artefact} is not a sound ONNX file: {type(error).__name__}: {_short(error)}.",
             "Export or download it again.",
         ) from error
+
+
+def _inlined(model: Any) -> Any:
+    from onnx import inliner
+
+    return inliner.inline_local_functions(model)
+
+
+def _check_whole(model: Any) -> None:
+    if not model.graph.output or not model.opset_import:
+        raise ValueError("it has no outputs or names no operator set")
 
 
 def _short(error: Exception) -> str:
@@ -66,7 +76,7 @@ def read_signature(artefact: Path, model: Any) -> Signature:
     wanted = {value.name for dtype, value in specs if dtype in _QUANTIZED}
     quantization = read_quantization(artefact, wanted) if wanted else {}
     made = [TensorSpec(value.name, dtype, _shape(value), quantization.get(value.name)) for dtype, value in specs]
-    return Signature(tuple(made[: len(inputs)]), tuple(made[len(inputs) :]))
+    return Signature(tuple(made[: len(inputs)]), tuple(made[len(inputs) :]), is_quantized(artefact))
 
 
 def _dtype(value: Any, artefact: Path) -> str:

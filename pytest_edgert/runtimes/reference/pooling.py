@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from pytest_edgert.errors import UnsupportedModelError
 from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Reach, needed
-from pytest_edgert.runtimes.reference.values import Term, Value, computed, from_terms
+from pytest_edgert.runtimes.reference.values import LITERAL, Term, Value, computed, from_terms
 from pytest_edgert.runtimes.reference.windows import Windows, window_of
 from pytest_edgert.tensors import Array
 
@@ -21,12 +23,32 @@ def max_pool(node: Node, arguments: Arguments) -> Value:
 
 def maximum(x: Value, windows: Windows) -> Value:
     """Return the maximum of each window."""
-    array = _maximum(windows, x.array)
-    if len(x.terms) == 1 and x.divisor is None and x.terms[0].scale.size == 1 and x.terms[0].scale.reshape(-1)[0] > 0:
-        term = x.terms[0]
-        count = _maximum(windows, np.broadcast_to(term.count, x.array.shape))
-        return from_terms([Term(count, term.scale, term.factors)], x.dtype)
-    return computed(array, x)
+    if (
+        not x.terms
+        or x.divisor is not None
+        or not all(_constant(term, tuple(range(2, x.array.ndim))) for term in x.terms)
+    ):
+        return computed(_maximum(windows, x.array), x)
+    index = np.stack(list(windows.views(windows.padded(x.array, -np.inf)))).argmax(axis=0)[None]
+
+    def chosen(count: Array) -> Array:
+        views = np.stack(list(windows.views(windows.padded(count, 0.0))))
+        return np.asarray(np.take_along_axis(views, index, axis=0)[0])
+
+    spread = [np.broadcast_to(term.count, x.array.shape) for term in x.terms]
+    terms = [Term(chosen(count), term.scale, term.factors) for count, term in zip(spread, x.terms, strict=True)]
+    return from_terms(terms, x.dtype)
+
+
+def _constant(term: Term, axes: tuple[int, ...]) -> bool:
+    """Return whether a term's scale is the same all along some axes."""
+    return term.scale.size == 1 or all(term.scale.shape[axis] == 1 for axis in axes)
+
+
+def _summable(x: Value, axes: tuple[int, ...]) -> bool:
+    """Return whether sums over some axes of the counts of every term are exact."""
+    whole = all(term.factors != LITERAL and _constant(term, axes) for term in x.terms)
+    return bool(x.terms) and x.divisor is None and whole
 
 
 def _maximum(windows: Windows, image: Array) -> Array:
@@ -52,10 +74,10 @@ def average(x: Value, windows: Windows, *, counts_padding: bool = False) -> Valu
     def summed(image: Array) -> Array:
         return np.asarray(sum(windows.views(windows.padded(image, 0.0)), np.zeros(())))
 
-    if len(x.terms) == 1 and x.divisor is None and x.terms[0].scale.size == 1:
-        term = x.terms[0]
-        count = summed(np.broadcast_to(term.count, x.array.shape))
-        return from_terms([Term(count, term.scale, term.factors)], x.dtype, np.asarray(divisor))
+    if _summable(x, tuple(range(2, x.array.ndim))):
+        counts = [summed(np.broadcast_to(term.count, x.array.shape)) for term in x.terms]
+        terms = [Term(count, term.scale, term.factors) for count, term in zip(counts, x.terms, strict=True)]
+        return from_terms(terms, x.dtype, np.asarray(divisor))
     return computed(summed(x.array) / divisor, x)
 
 
@@ -67,11 +89,15 @@ def global_average_pool(node: Node, arguments: Arguments) -> Value:
 
 def mean(x: Value, axes: tuple[int, ...], *, keeps: bool) -> Value:
     """Return the mean over axes, exact for whole numbers on one grid."""
-    n = np.float64(np.prod([x.array.shape[axis] for axis in axes], dtype=np.int64))
-    if len(x.terms) == 1 and x.divisor is None and x.terms[0].scale.size == 1:
-        term = x.terms[0]
-        count = np.broadcast_to(term.count, x.array.shape).sum(axis=axes, keepdims=keeps)
-        return from_terms([Term(np.asarray(count), term.scale.reshape(()), term.factors)], x.dtype, n.reshape(()))
+    n = np.asarray(math.prod(x.array.shape[axis] for axis in axes), np.float64)
+    if _summable(x, axes):
+        counts = [np.broadcast_to(term.count, x.array.shape).sum(axis=axes, keepdims=keeps) for term in x.terms]
+        scales = [
+            term.scale.reshape(()) if term.scale.size == 1 else term.scale if keeps else np.squeeze(term.scale, axes)
+            for term in x.terms
+        ]
+        parts = zip(counts, scales, x.terms, strict=True)
+        return from_terms([Term(np.asarray(c), s, term.factors) for c, s, term in parts], x.dtype, n)
     return computed(np.asarray(x.array.sum(axis=axes, keepdims=keeps) / n), x)
 
 
@@ -83,7 +109,7 @@ def global_max_pool(node: Node, arguments: Arguments) -> Value:
 
 OPERATORS = {
     "MaxPool": Operator(max_pool, Reach.KEEPS),
-    "AveragePool": Operator(average_pool, Reach.SUMS),
-    "GlobalAveragePool": Operator(global_average_pool, Reach.SUMS),
+    "AveragePool": Operator(average_pool, Reach.MEANS),
+    "GlobalAveragePool": Operator(global_average_pool, Reach.MEANS),
     "GlobalMaxPool": Operator(global_max_pool, Reach.LEAVES),
 }

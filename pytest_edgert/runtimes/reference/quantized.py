@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pytest_edgert.errors import UnsupportedModelError
-from pytest_edgert.runtimes.reference.elementwise import multiplied as elementwise_product
 from pytest_edgert.runtimes.reference.elementwise import leaky, sigmoid
+from pytest_edgert.runtimes.reference.elementwise import multiplied as elementwise_product
 from pytest_edgert.runtimes.reference.linear import added, convolved, multiplied
 from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Reach, needed, optional
 from pytest_edgert.runtimes.reference.pooling import average_pool, global_average_pool
@@ -94,7 +94,11 @@ def dynamic_quantize_linear(node: Node, arguments: Arguments) -> tuple[Value, ..
     zero_point = np.rint(np.clip(np.float32(0) - lowest / scale, 0, 255))
     y = np.clip(np.rint(x / scale) + zero_point, 0, 255)
     results = (y.astype(np.uint8), np.asarray(scale, np.float32), np.asarray(zero_point, np.uint8))
-    return Value(results[0], "uint8"), Value(results[1].astype(np.float64), "float32", given=True), Value(results[2], "uint8")
+    return (
+        Value(results[0], "uint8"),
+        Value(results[1].astype(np.float64), "float32", given=True),
+        Value(results[2], "uint8"),
+    )
 
 
 def _onto(node: Node, arguments: Arguments, index: int, made: Value) -> Value:
@@ -115,7 +119,9 @@ def with_bias(made: Value, bias: Value) -> Value:
     """Return an accumulator plus an integer bias of the same scale."""
     shape = (1, -1, *(1,) * (made.array.ndim - 2))
     term = made.terms[0]
-    whole = Value(bias.array, "float32", (Term(bias.array.astype(np.float64).reshape(shape), term.scale, term.factors),))
+    whole = Value(
+        bias.array, "float32", (Term(bias.array.astype(np.float64).reshape(shape), term.scale, term.factors),)
+    )
     return added(made, replace(whole, array=whole.terms[0].count * term.scale))
 
 

@@ -38,7 +38,9 @@ def _check(node: Node, arguments: Arguments) -> None:
     directions = 2 if node.get("direction", b"forward") == b"bidirectional" else 1
     known = not activations or activations == _DEFAULTS[node.operator] * directions
     lengths = optional(arguments, 4)
-    whole = lengths is None or bool((lengths.array == needed(node, arguments, 0).array.shape[node.get("layout", 0)]).all())
+    whole = lengths is None or bool(
+        (lengths.array == needed(node, arguments, 0).array.shape[node.get("layout", 0)]).all()
+    )
     if not known or not whole or node.get("clip", 0) or node.get("input_forget", 0):
         raise UnsupportedModelError(
             f"Node {node.label} uses other activations, lengths per sequence, clipping or coupled gates, "

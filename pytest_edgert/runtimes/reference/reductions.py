@@ -60,7 +60,7 @@ def extreme_index(function: Callable[..., Any]) -> Operator:
 
 
 OPERATORS = {
-    "ReduceMean": Operator(reduce_mean, Reach.SUMS),
+    "ReduceMean": Operator(reduce_mean, Reach.MEANS),
     "ReduceSum": reduction(np.sum),
     "ReduceProd": reduction(np.prod),
     "ReduceMax": reduction(np.max),

@@ -83,7 +83,7 @@ def round_quotient(value: Value, scale: Array, decision: Decision = half_even) -
 def _decided(value: Value, scale: Array, quotient: Array, floor: Array, side: Array) -> Array:
     """Return the side of the tie, exact where the approximation cannot tell."""
     size = sum((np.abs(term.count * term.scale) for term in value.terms), np.zeros(()))
-    divisor = np.float64(1.0) if value.divisor is None else value.divisor
+    divisor = np.asarray(1.0) if value.divisor is None else value.divisor
     reach = _ERROR * (size / np.abs(scale * divisor) + np.abs(quotient))
     near = np.isfinite(quotient) & (np.abs(quotient - floor - 0.5) <= reach)
     if not near.any():

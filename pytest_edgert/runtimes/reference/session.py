@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_edgert.errors import EdgertError, InferenceError
-from pytest_edgert.records import Evidence, Placement
+from pytest_edgert.records import Evidence, Placement, Plain
 from pytest_edgert.runtimes.reference.nodes import Trust
 from pytest_edgert.runtimes.reference.values import Value, given
 from pytest_edgert.tensors import Array, Feeds, Signature, fit_feeds
@@ -68,7 +68,7 @@ def placement_of(trust: Sequence[tuple[str, Trust]], rounding: str) -> Placement
         one: sorted({operator for operator, found in trust if found is one}) for one in Trust
     }
     words = "; ".join(f"{one.value}: {', '.join(names)}" for one, names in by_trust.items() if names)
-    detail = {
+    detail: dict[str, Plain] = {
         "exact": counts[Trust.EXACT],
         "float64": counts[Trust.FLOAT64],
         "onnx_reference": counts[Trust.ONNX],

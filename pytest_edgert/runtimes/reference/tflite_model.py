@@ -18,7 +18,17 @@ from pytest_edgert.runtimes.litert_flatbuffer import Table, root
 from pytest_edgert.tensors import Array, Quantization, Signature, TensorSpec
 
 #: TensorType by number, those that NumPy has.
-_TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8", 10: "float64"}
+_TYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float64",
+}
 _TYPES |= {12: "uint64", 15: "uint32", 16: "uint16"}
 _CUSTOM = 32
 
@@ -75,7 +85,9 @@ def read_model(artefact: Path) -> TfliteModel:
     """
     found = read_file(artefact)
     if found.has_variables or found.assigns_variables:
-        raise UnsupportedModelError(f"{artefact.name} keeps variables between inferences, which the reference does not do.")
+        raise UnsupportedModelError(
+            f"{artefact.name} keeps variables between inferences, which the reference does not do."
+        )
     try:
         return _read(artefact, found.inputs, found.outputs)
     except (ValueError, IndexError) as error:
@@ -133,7 +145,9 @@ def _grid(table: Table | None, content: bytes) -> tuple[Array | None, Array, int
 def read_signature(model: TfliteModel) -> Signature:
     """Return inputs and outputs by the names that LiteRT gives them."""
     return Signature(
-        tuple(_spec(port, model) for port in model.inputs), tuple(_spec(port, model) for port in model.outputs)
+        tuple(_spec(port, model) for port in model.inputs),
+        tuple(_spec(port, model) for port in model.outputs),
+        any(tensor.is_quantized for tensor in model.tensors),
     )
 
 

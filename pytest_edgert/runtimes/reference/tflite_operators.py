@@ -198,7 +198,9 @@ def mean_of(operation: Operation, arguments: Arguments) -> Value:
 
 def function_of(function: Callable[[Node, Array], Array]) -> Rule:
     """Return the rule of a function of one tensor."""
-    return lambda _operation, arguments: computed(function(_node("FUNCTION"), _first(arguments).array), _first(arguments))
+    return lambda _operation, arguments: computed(
+        function(_node("FUNCTION"), _first(arguments).array), _first(arguments)
+    )
 
 
 def _same(_operation: Operation, arguments: Arguments) -> Value:

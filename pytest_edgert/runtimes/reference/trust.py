@@ -12,9 +12,11 @@ class Known(IntEnum):
     """What is known of a tensor exactly, least first."""
 
     NOTHING = 0
-    SUM = 1
-    GRID = 2
-    GIVEN = 3
+    MEAN = 1  # a sum over a divisor: it can be moved, cut off and rounded
+    MIXED = 2  # a sum of whole numbers on grids and of plain numbers
+    SUM = 3  # a sum of whole numbers on grids
+    GRID = 4
+    GIVEN = 5
 
 
 def trust_of(nodes: Iterable[tuple[Node, Operator | None]], given: Iterable[str]) -> list[Trust]:
@@ -49,9 +51,18 @@ def _judge(operator: Operator | None, inputs: Sequence[Known]) -> tuple[Trust, K
             return Trust.EXACT, first
         case Reach.ONTO:
             return (Trust.EXACT if first else Trust.FLOAT64), Known.GIVEN
-        case Reach.SUMS if min(inputs) and min(inputs) < Known.GIVEN:
-            return Trust.EXACT, Known.SUM
-        case Reach.PRODUCTS if list(inputs[:2]) == [Known.GRID] * 2 and all(inputs):
-            return Trust.EXACT, Known.SUM
+        case Reach.JOINS:
+            return Trust.EXACT, first if first >= Known.GRID and set(inputs) == {first} else Known.NOTHING
+        case Reach.SUMS if Known.MIXED <= min(inputs) < Known.GIVEN:
+            return Trust.EXACT, _sum_of(inputs)
+        case Reach.MEANS if Known.SUM <= first <= Known.GRID:
+            return Trust.EXACT, Known.MEAN
+        case Reach.PRODUCTS if list(inputs[:2]) == [Known.GRID] * 2 and min(inputs) >= Known.MIXED:
+            return Trust.EXACT, _sum_of(inputs[2:])
         case _:
             return Trust.FLOAT64, Known.NOTHING
+
+
+def _sum_of(inputs: Sequence[Known]) -> Known:
+    """Return what a sum is, plain numbers in it or not."""
+    return Known.MIXED if Known.GIVEN in inputs or Known.MIXED in inputs else Known.SUM

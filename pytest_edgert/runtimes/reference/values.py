@@ -130,7 +130,7 @@ def exact_terms(value: Value) -> tuple[Term, ...]:
     """Return a value as a sum of terms, as far as that is exact; empty when it is not known."""
     if value.terms:
         return value.terms
-    return (Term(value.array, np.float64(1.0).reshape(()), LITERAL),) if value.given and value.is_float else ()
+    return (Term(value.array, np.asarray(1.0), LITERAL),) if value.given and value.is_float else ()
 
 
 def single(value: Value) -> Term | None:
@@ -147,5 +147,5 @@ def replaced(value: Value, mask: Array, by: Array) -> Value:
     terms = [replace(term, count=np.where(mask, 0.0, term.count)) for term in value.terms]
     literal = np.where(mask, by, 0.0)
     if literal.any():
-        terms.append(Term(literal, np.float64(1.0).reshape(()), LITERAL))
+        terms.append(Term(literal, np.asarray(1.0), LITERAL))
     return Value(array, value.dtype, tuple(terms))

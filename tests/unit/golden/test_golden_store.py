@@ -241,6 +241,14 @@ def test_a_damaged_golden_can_be_recorded_again(store: GoldenStore) -> None:
     assert list(store.read("digits").outputs) == ["y", "q"]
 
 
+def test_a_store_holds_what_lies_there_sound_or_not(store: GoldenStore) -> None:
+    assert not store.holds("digits")
+    store.write(make_golden("digits@litert"))
+    store.path("apples").symlink_to("nowhere")
+    store.path("pears").write_text("{")
+    assert [store.holds(name) for name in ("digits", "apples", "pears", "dig", "plums")] == [True] * 3 + [False] * 2
+
+
 def test_entries_are_sorted_and_sound(store: GoldenStore) -> None:
     for name in ("digits@litert", "apples", "digits"):
         store.write(make_golden(name))

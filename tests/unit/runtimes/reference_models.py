@@ -62,6 +62,7 @@ def qdq_conv(
     bias: np.ndarray | None,
     scales: tuple[float, Any, float],
     zero_points: tuple[int, int],
+    *,
     out: str,
     **attributes: Any,
 ) -> onnx.ModelProto:
@@ -90,7 +91,13 @@ def qdq_conv(
 
 
 def one_operator(
-    operator: str, feeds: Mapping[str, np.ndarray], *, opset: int = 17, out: str = "float32", domain: str = "", **attributes: Any
+    operator: str,
+    feeds: Mapping[str, np.ndarray],
+    *,
+    opset: int = 17,
+    out: str = "float32",
+    domain: str = "",
+    **attributes: Any,
 ) -> onnx.ModelProto:
     """Return a model of one node that reads every feed in order."""
     node = helper.make_node(operator, list(feeds), ["y"], domain=domain, **attributes)

@@ -56,8 +56,18 @@ CASES: dict[str, tuple[str, list[tuple[int, ...]], int, dict]] = {
     "max pool ceil": ("MaxPool", [X], 17, {"kernel_shape": [2, 3], "strides": [2, 2], "ceil_mode": 1}),
     "max pool dilated": ("MaxPool", [X], 17, {"kernel_shape": [2, 2], "dilations": [2, 3]}),
     "average pool": ("AveragePool", [X], 17, {"kernel_shape": [3, 3], "pads": [1] * 4}),
-    "average pool with padding": ("AveragePool", [X], 17, {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1}),
-    "average pool same": ("AveragePool", [X], 17, {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+    "average pool with padding": (
+        "AveragePool",
+        [X],
+        17,
+        {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1},
+    ),
+    "average pool same": (
+        "AveragePool",
+        [X],
+        17,
+        {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "strides": [2, 2]},
+    ),
     "average pool ceil": ("AveragePool", [X], 19, {"kernel_shape": [2, 2], "strides": [3, 2], "ceil_mode": 1}),
     "global average pool": ("GlobalAveragePool", [X], 17, {}),
     "global max pool": ("GlobalMaxPool", [X], 17, {}),
@@ -112,7 +122,11 @@ def with_constants(operator, x, constants, opset=17, **attributes):
     ("operator", "constants", "attributes"),
     [
         ("Reshape", {"s": np.array([0, -1], np.int64)}, {}),
-        ("Slice", {"s": np.array([-1, 5]), "e": np.array([-99, 1]), "a": np.array([0, 2]), "t": np.array([-1, -2])}, {}),
+        (
+            "Slice",
+            {"s": np.array([-1, 5]), "e": np.array([-99, 1]), "a": np.array([0, 2]), "t": np.array([-1, -2])},
+            {},
+        ),
         ("Gather", {"i": np.array([[0, -1], [1, 1]])}, {"axis": 2}),
         ("Pad", {"p": np.array([0, 1, 0, -1, 1, 0, 2, 0]), "v": np.float32(0.25)}, {}),
         ("Pad", {"p": np.array([0, 0, 2, 1, 0, 0, 1, 2])}, {"mode": "reflect"}),

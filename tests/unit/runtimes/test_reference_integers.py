@@ -63,7 +63,7 @@ def test_matmul_integer_takes_zero_points_per_row_and_column(tmp_path):
 def test_a_convolution_at_the_rails_is_what_hand_arithmetic_says(tmp_path, act, top):
     # C = 64 taps of (top, 127), scales 2**-7 and 2**-7, output scale 1/2: 64·top·127 / 16384 / 0.5
     x, w = np.full((1, 64, 1, 1), top, act), np.full((1, 64, 1, 1), 127, np.int8)
-    model = qdq_conv(x, w, None, (2**-7, 2**-7, 1.0), (0, 0), "int16")
+    model = qdq_conv(x, w, None, (2**-7, 2**-7, 1.0), (0, 0), out="int16")
     assert evaluate(model, {"x": x}, tmp_path)["y"].item() == round_half_even(Fraction(64 * top * 127, 2**14))
 
 
@@ -138,7 +138,9 @@ def test_every_pair_of_a_qlinear_operator_is_exact(tmp_path, operator):
         assert got == saturate(round_half_even(real / sy) + z[2], "int8")
 
 
-@pytest.mark.parametrize(("half", "off", "wanted"), [(1, 1, 1), (1, -1, 0), (5, -1, 2), (5, 1, 3), (3, -1, 1), (-5, 1, -2)])
+@pytest.mark.parametrize(
+    ("half", "off", "wanted"), [(1, 1, 1), (1, -1, 0), (5, -1, 2), (5, 1, 3), (3, -1, 1), (-5, 1, -2)]
+)
 def test_what_lies_beside_a_tie_closer_than_float64_tells_is_none(half, off, wanted):
     one = np.float64(1).reshape(())
     terms = [Term(np.array([float(half)]), np.asarray(0.5), 1), Term(np.array([off * 2.0**-70]), one, LITERAL)]
@@ -175,7 +177,7 @@ def test_a_sum_of_terms_cancels_to_an_exact_tie(s, t, n):
 # Convolution against nested loops in Python integers
 
 
-def looped(x, w, bias, scales, zero_points, out, *, stride, pad, groups):
+def looped(x, w, bias, scales, zero_points, *, out, stride, pad, groups):
     """Return the quantised convolution by its definition, in Python integers and fractions."""
     sx, sw, sy = exact(scales[0]), [exact(s) for s in np.broadcast_to(scales[1], w.shape[0])], exact(scales[2])
     n, _, h, v = x.shape
@@ -191,7 +193,9 @@ def looped(x, w, bias, scales, zero_points, out, *, stride, pad, groups):
                 total += (int(x[b, channel, row, column]) - zero_points[0]) * int(w[f, g, p, q])
         real = total * sx * sw[f]
         if bias is not None:
-            real += int(bias[f]) * exact(np.float32(np.float32(scales[0]) * np.float32(np.broadcast_to(scales[1], m)[f])))
+            real += int(bias[f]) * exact(
+                np.float32(np.float32(scales[0]) * np.float32(np.broadcast_to(scales[1], m)[f]))
+            )
         y[b, f, i, j] = saturate(round_half_even(real / sy) + zero_points[1], out)
     return y
 
@@ -208,7 +212,7 @@ def looped(x, w, bias, scales, zero_points, out, *, stride, pad, groups):
     per_filter=st.booleans(),
     with_bias=st.booleans(),
 )
-def test_a_random_quantised_convolution_equals_nested_loops(
+def test_a_random_quantised_convolution_equals_nested_loops(  # noqa: PLR0917 - what Hypothesis draws
     tmp_path, seed, act, groups, kernel, stride, pad, scale, per_filter, with_bias
 ):
     rng = np.random.default_rng(seed)
@@ -221,9 +225,9 @@ def test_a_random_quantised_convolution_equals_nested_loops(
         sw = np.full(4, sw, np.float32)
     scales, zero_points = (scale, sw, float(rng.choice([0.25, 0.3, 1.0]))), (int(rng.integers(info.min, info.max)), 3)
     attributes = {"strides": [stride] * 2, "pads": [pad] * 4, "group": groups}
-    found = evaluate(qdq_conv(x, w, bias, scales, zero_points, act, **attributes), {"x": x}, tmp_path)["y"]
+    found = evaluate(qdq_conv(x, w, bias, scales, zero_points, out=act, **attributes), {"x": x}, tmp_path)["y"]
     np.testing.assert_array_equal(
-        found, looped(x, w, bias, scales, zero_points, act, stride=stride, pad=pad, groups=groups)
+        found, looped(x, w, bias, scales, zero_points, out=act, stride=stride, pad=pad, groups=groups)
     )
 
 
@@ -232,7 +236,7 @@ def test_a_dead_channel_stays_at_its_zero_point(tmp_path):
     x = rng.integers(-128, 128, (1, 4, 3, 3)).astype(np.int8)
     w = rng.integers(-127, 128, (3, 4, 3, 3)).astype(np.int8)
     w[1] = 0
-    model = qdq_conv(x, w, None, (0.1, np.array([0.02, 0.5, 0.03]), 0.5), (5, -9), "int8", pads=[1] * 4)
+    model = qdq_conv(x, w, None, (0.1, np.array([0.02, 0.5, 0.03]), 0.5), (5, -9), out="int8", pads=[1] * 4)
     found = evaluate(model, {"x": x}, tmp_path)["y"]
     assert (found[0, 1] == -9).all()
     assert len(np.unique(found[0, 0])) > 3
@@ -312,3 +316,28 @@ def test_dynamic_quantisation_follows_its_definition_in_float32(tmp_path):
     assert found["s"] == scale
     assert found["z"] == zero_point
     np.testing.assert_array_equal(found["y"], np.clip(np.rint(x / scale) + zero_point, 0, 255))
+
+
+# Sums of several terms through pooling
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool", "GlobalAveragePool"])
+def test_pooling_a_convolution_with_bias_is_exact(tmp_path, operator):
+    rng = np.random.default_rng(12)
+    x = rng.integers(-128, 128, (1, 2, 4, 4)).astype(np.int8)
+    w = rng.integers(-127, 128, (3, 2, 1, 1)).astype(np.int8)
+    bias = rng.integers(-500, 500, 3).astype(np.int32)
+    scales = (0.1, np.array([0.02, 0.03, 0.05], np.float32), 0.25)
+    model = qdq_conv(x, w, bias, scales, (0, 4), out="int8")
+    how = {} if operator == "GlobalAveragePool" else {"kernel_shape": [2, 2], "strides": [2, 2]}
+    pool = helper.make_node(operator, ["c"], ["p"], **how)
+    model.graph.node[-1].input[0] = "p"
+    model.graph.node.insert(len(model.graph.node) - 1, pool)
+    found = evaluate(model, {"x": x}, tmp_path)["y"]
+    size = 4 if operator == "GlobalAveragePool" else 2
+    for f, i, j in itertools.product(range(3), range(4 // size), range(4 // size)):
+        patch = x[0, :, size * i : size * (i + 1), size * j : size * (j + 1)].reshape(2, -1).astype(int)
+        unit, own = exact(0.1) * exact(scales[1][f]), exact(np.float32(0.1) * scales[1][f])
+        reals = [int(w[f, :, 0, 0].astype(int) @ patch[:, n]) * unit + int(bias[f]) * own for n in range(size**2)]
+        real = max(reals) if operator == "MaxPool" else sum(reals) / len(reals)
+        assert found[0, f, i, j] == saturate(round_half_even(real / exact(0.25)) + 4, "int8")

@@ -24,7 +24,10 @@ def opened(built, folder, **options):
 
 
 def test_the_signature_is_that_of_onnxruntime(tmp_path):
-    for built in (quantized(axis=1, scale=(0.5, 0.25, 1), zero_point=(1, 2, 3)), one_node("Relu", shape=["n", 3, None])):
+    for built in (
+        quantized(axis=1, scale=(0.5, 0.25, 1), zero_point=(1, 2, 3)),
+        one_node("Relu", shape=["n", 3, None]),
+    ):
         path = save(built, tmp_path)
         with RUNTIME.open(path, "cpu", {}) as ours, ONNXRUNTIME.open(path, "cpu", {}) as theirs:
             assert ours.signature == theirs.signature
@@ -128,7 +131,12 @@ def test_local_functions_are_followed(tmp_path):
     opset = helper.make_opsetid("", 13)
     body = [helper.make_node("Add", ["p", "p"], ["q"])]
     function = helper.make_function("local", "Twice", ["p"], ["q"], body, [opset])
-    built = model([helper.make_node("Twice", ["x"], ["y"], domain="local")], [value("x", [1])], [value("y", [1])], domains=["local"])
+    built = model(
+        [helper.make_node("Twice", ["x"], ["y"], domain="local")],
+        [value("x", [1])],
+        [value("y", [1])],
+        domains=["local"],
+    )
     built.functions.append(function)
     onnx.checker.check_model(built)
     assert evaluate(built, {"x": np.array([3], np.float32)}, tmp_path)["y"].item() == 6
@@ -138,7 +146,7 @@ def test_inference_repeats_to_the_bit(tmp_path):
     rng = np.random.default_rng(2)
     x = rng.integers(-128, 128, (1, 3, 6, 6)).astype(np.int8)
     w = rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
-    built = qdq_conv(x, w, None, (0.1, 0.02, 0.3), (0, 0), "int8")
+    built = qdq_conv(x, w, None, (0.1, 0.02, 0.3), (0, 0), out="int8")
     with opened(built, tmp_path) as session:
         np.testing.assert_array_equal(session.infer({"x": x})["y"], session.infer({"x": x})["y"])
 

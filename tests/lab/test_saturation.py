@@ -1,0 +1,91 @@
+"""The int8 fault of CPUs without VNNI, on real silicon: the oracle sees it, and the runtime that has it is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pytest_edgert.contracts import parse_target
+from pytest_edgert.locks import DeviceLock
+from pytest_edgert.panel import Panel, check_agreement
+from pytest_edgert.records import Verdict
+from pytest_edgert.run import Run
+from pytest_edgert.runtimes.artefact import identify
+from pytest_edgert.runtimes.registry import adapter_references, runtimes
+from pytest_edgert.sessions import EdgeSession, SessionPlan, SessionPool
+from pytest_edgert.transports.local import TRANSPORT
+
+CHANNELS = 64
+
+
+def saturating_convolution(folder: Path, dtype: str) -> Path:
+    """A 1x1 convolution between Q and DQ whose products, added in pairs, leave int16."""
+    top = float(np.iinfo(dtype).max)
+    constants = {
+        "sx": np.float32(1 / top), "zx": np.array(0, dtype), "sw": np.float32(1 / 127), "zw": np.array(0, np.int8),
+        "w": np.full((8, CHANNELS, 1, 1), 127, np.int8), "so": np.float32(0.5), "zo": np.array(0, dtype),
+    }  # fmt: skip
+    steps = [
+        ("QuantizeLinear", ["x", "sx", "zx"], "xq"), ("DequantizeLinear", ["xq", "sx", "zx"], "xd"),
+        ("DequantizeLinear", ["w", "sw", "zw"], "wd"), ("Conv", ["xd", "wd"], "y0"),
+        ("QuantizeLinear", ["y0", "so", "zo"], "yq"), ("DequantizeLinear", ["yq", "so", "zo"], "y"),
+    ]  # fmt: skip
+    graph = helper.make_graph(
+        [helper.make_node(operator, inputs, [output]) for operator, inputs, output in steps],
+        "saturating",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, CHANNELS, 8, 8))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 8, 8, 8))],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    path = folder / f"saturating_{dtype}.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    np.savez(folder / "ones.npz", x=np.ones((1, CHANNELS, 8, 8), np.float32))
+    return path
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionPool]:
+    folder = tmp_path_factory.mktemp("run")
+    found = SessionPool(Run("test", folder), TRANSPORT, adapter_references(), DeviceLock("test", 60.0, folder))
+    yield found
+    found.close()
+
+
+def opened(pool: SessionPool, path: Path, target: str) -> EdgeSession:
+    asked = parse_target(target)
+    options = runtimes()[asked.runtime].info.variants.get(asked.variant, {})
+    samples = (path.parent / "ones.npz",)
+    return pool.session(SessionPlan(path.stem, identify(path), asked, tuple(sorted(options.items())), samples))
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_the_exact_value_is_within_a_step_and_the_oracle_says_so(pool: SessionPool, tmp_path: Path, dtype: str) -> None:
+    path = saturating_convolution(tmp_path, dtype)
+    feeds = {"x": np.ones((1, CHANNELS, 8, 8), np.float32)}
+    exact = opened(pool, path, "reference:cpu").infer(feeds)["y"]
+    wanted = min(64.0, np.iinfo(dtype).max * 0.5)
+    assert np.abs(exact - wanted).max() <= 0.5
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("target", ["onnxruntime:cpu", "openvino:cpu+f32", "openvino:cpu+avx2"])
+def test_a_runtime_that_saturates_fails_against_the_oracle_and_no_other(
+    pool: SessionPool, tmp_path: Path, dtype: str, target: str
+) -> None:
+    path = saturating_convolution(tmp_path, dtype)
+    session = opened(pool, path, target)
+    found = float(session.infer({"x": np.ones((1, CHANNELS, 8, 8), np.float32)})["y"].min())
+    saturates = found < 60
+    record = check_agreement(session, Panel((opened(pool, path, "reference:cpu"),)))
+    print(f"{target} {dtype}: {found:g} of 64, {record.verdict.value}")  # noqa: T201 - the lab's log tells which CPU class
+    assert record.verdict is (Verdict.FAIL if saturates else Verdict.PASS)
+    if saturates:
+        assert record.cell.target == target
+        assert "reference:cpu" in record.reason
