@@ -8,18 +8,39 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_edgert import clock
+from pytest_edgert.agreement.compare import compare_outputs
+from pytest_edgert.agreement.match import match
 from pytest_edgert.agreements import name_of, told, tolerances
 from pytest_edgert.errors import ArtefactError, GoldenMissingError
+from pytest_edgert.golden.describe import check_inputs, describe_tensors
+from pytest_edgert.golden.manifest import (
+    Golden,
+    GoldenEnvironment,
+    GoldenInputs,
+    GoldenModel,
+    GoldenOracle,
+    Manifest,
+)
+from pytest_edgert.golden.store import GoldenStore, check_model
+from pytest_edgert.golden.update import (
+    Existing,
+    UpdateAction,
+    UpdateMode,
+    UpdatePlan,
+    describe_change,
+    name_to_write,
+    plan_update,
+    runtime_changed,
+)
 from pytest_edgert.harness import Finding, run_check
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Agreement, CheckRecord, Verdict
 from pytest_edgert.sessions import EdgeSession
 
 if TYPE_CHECKING:
-    from pytest_edgert.golden.manifest import Golden, Manifest
-    from pytest_edgert.golden.store import GoldenStore
-    from pytest_edgert.golden.update import Existing, UpdateMode
     from pytest_edgert.tensors import Array, Feeds
 
 #: Inputs up to this size lie in the golden itself; larger ones are made again and checked by their hash.
@@ -62,70 +83,81 @@ def check_golden(session: EdgeSession, golden: EdgeGolden) -> CheckRecord:
 
 
 def _find(session: EdgeSession, golden: EdgeGolden) -> Finding:
-    from pytest_edgert.golden.update import Existing, UpdateAction, plan_update, runtime_changed
-
     session.open()
-    present, state, problem = _read(session, golden)
-    if present is None:
-        plan = plan_update(golden.mode, state, differs=False, model_changed=False, runtime_changed=False)
-        if plan.action is UpdateAction.WRITE:
-            return _record(session, golden, None, plan.reason)
-        raise problem if problem is not None else GoldenMissingError(plan.reason, plan.remedy)
-    model_changed = present.manifest.model.sha256 != session.plan.artefact.sha256
-    feeds = _feeds(session, present, model_changed=model_changed)
-    outputs = session.infer(feeds)
-    agreement = None if model_changed else _compare(session, present, outputs)
-    plan = plan_update(
-        golden.mode,
-        Existing.SOUND,
-        differs=agreement is None or not agreement.verdict.green,
-        model_changed=model_changed,
-        runtime_changed=runtime_changed(present.manifest.environment, session.target, session.runtime_version),
-    )
+    present, problem = _read(session, golden)
+    if present is None or problem is not None:
+        return _without_comparison(session, golden, present, problem)
+    feeds = _feeds(session, golden, present)
+    agreement = _compare(session, present, session.infer(feeds))
+    plan = _plan(session, golden, present, differs=not agreement.verdict.green)
     if plan.action is UpdateAction.WRITE:
         return _record(session, golden, present, plan.reason)
-    if agreement is None:
-        raise problem or ArtefactError("The golden belongs to another model.")
     remedy = plan.remedy if plan.action is UpdateAction.REFUSE else _remedy(present)
+    note = golden.store.find(golden.name, session.target).note
     return Finding(
-        agreement.verdict, agreement.reason, "" if agreement.verdict.green else remedy, agreements=(agreement,)
+        agreement.verdict,
+        agreement.reason,
+        "" if agreement.verdict.green else remedy,
+        agreements=(agreement,),
+        notes=(note,) * bool(note),
     )
 
 
-def _read(session: EdgeSession, golden: EdgeGolden) -> tuple[Golden | None, Existing, ArtefactError | None]:
-    """Return the golden, what lies there, and why it is not to be compared with as it is."""
-    from pytest_edgert.golden.store import check_model
-    from pytest_edgert.golden.update import Existing
+def _without_comparison(
+    session: EdgeSession, golden: EdgeGolden, present: Golden | None, problem: ArtefactError | None
+) -> Finding:
+    """Record where there is nothing sound of this model to compare with, or raise why there is not."""
+    plan = _plan(session, golden, present, differs=True, problem=problem)
+    if plan.action is UpdateAction.WRITE:
+        return _record(session, golden, present, plan.reason)
+    raise problem if problem is not None else GoldenMissingError(plan.reason, plan.remedy)
 
+
+def _plan(
+    session: EdgeSession,
+    golden: EdgeGolden,
+    present: Golden | None,
+    *,
+    differs: bool,
+    problem: ArtefactError | None = None,
+) -> UpdatePlan:
+    if present is None:
+        missing = isinstance(problem, GoldenMissingError)
+        state = Existing.MISSING if missing else Existing.DAMAGED
+        return plan_update(golden.mode, state, differs=False, model_changed=False, runtime_changed=False)
+    return plan_update(
+        golden.mode,
+        Existing.SOUND,
+        differs=differs,
+        model_changed=problem is not None,
+        runtime_changed=runtime_changed(present.manifest.environment, session.target, session.runtime_version),
+    )
+
+
+def _read(session: EdgeSession, golden: EdgeGolden) -> tuple[Golden | None, ArtefactError | None]:
+    """Return the golden that is there, and why it is not to be compared with as it is."""
     try:
         found = golden.store.read(golden.name, session.target)
-    except GoldenMissingError as error:
-        return None, Existing.MISSING, error
     except ArtefactError as error:
-        return None, Existing.DAMAGED, error
+        return None, error
     try:
         check_model(found.manifest, session.plan.artefact.sha256, str(golden.store.path(found.manifest.name)))
     except ArtefactError as error:
-        return found, Existing.SOUND, error
-    return found, Existing.SOUND, None
+        return found, error
+    return found, None
 
 
-def _feeds(session: EdgeSession, present: Golden, *, model_changed: bool) -> Feeds:
-    """Return the inputs that the golden was recorded with."""
-    from pytest_edgert.golden.describe import check_inputs
-
+def _feeds(session: EdgeSession, golden: EdgeGolden, present: Golden) -> Feeds:
+    """Return the inputs that the golden was recorded with; raises ArtefactError when they cannot be made again."""
     if present.inputs is not None:
         return present.inputs
     feeds = session.feed_sets()[0]
-    if not model_changed:
+    if golden.mode is not UpdateMode.ALL:
         check_inputs(present.manifest.inputs, feeds)
     return feeds
 
 
 def _compare(session: EdgeSession, present: Golden, outputs: Mapping[str, Array]) -> Agreement:
-    from pytest_edgert.agreement.compare import compare_outputs
-    from pytest_edgert.agreement.match import match
-
     manifest = present.manifest
     signature = manifest.model.signature
     matching = match(session.signature, signature, mapping=None, kind="outputs")
@@ -153,11 +185,9 @@ def _remedy(present: Golden) -> str:
 
 def _record(session: EdgeSession, golden: EdgeGolden, present: Golden | None, why: str) -> Finding:
     """Write the golden of what the session computes now; a recording is a figure, never a PASS."""
-    from pytest_edgert.golden.manifest import Golden
-    from pytest_edgert.golden.update import describe_change, name_to_write
-
     feeds = session.feed_sets()[0]
     outputs = session.infer(feeds)
+    same_inputs = present is not None and _made_of(present, feeds)
     name = name_to_write(golden.name, session.target, None if present is None else present.manifest)
     stored = sum(array.nbytes for array in feeds.values()) <= STORED_INPUT_BYTES
     manifest = _manifest(session, feeds, outputs)
@@ -165,19 +195,23 @@ def _record(session: EdgeSession, golden: EdgeGolden, present: Golden | None, wh
         manifest, name=name, test_nodeid=golden.nodeid, reason=why, inputs=replace(manifest.inputs, stored=stored)
     )
     path = golden.store.write(Golden(manifest, outputs, dict(feeds) if stored else None))
-    change = "" if present is None else f" {describe_change(present.outputs, outputs)}"
+    change = f" {describe_change(present.outputs, outputs)}" if present is not None and same_inputs else ""
     return Finding(
         Verdict.MEASURED, f"Recorded {path}: {why}{change}", notes=(f"recorded from {name_of(session)}; look at it",)
     )
 
 
+def _made_of(present: Golden, feeds: Feeds) -> bool:
+    """Return whether a golden was recorded with these very inputs: only then old and new outputs are compared."""
+    try:
+        check_inputs(present.manifest.inputs, feeds)
+    except ArtefactError:
+        return False
+    return True
+
+
 def _manifest(session: EdgeSession, feeds: Feeds, outputs: Mapping[str, Array]) -> Manifest:
     """Return the manifest of what a session computed, without a name."""
-    import numpy as np
-
-    from pytest_edgert.golden.describe import describe_tensors
-    from pytest_edgert.golden.manifest import GoldenEnvironment, GoldenInputs, GoldenModel, GoldenOracle, Manifest
-
     plan, run = session.plan, session.pool.run
     samples = plan.samples[0].name if plan.samples else ""
     return Manifest(

@@ -19,7 +19,7 @@ HEAVY = {
 #: All of ours that a run without a model may load: each costs every user of pytest a millisecond or so.
 TABLES = {
     "pytest_edgert",
-    *(f"pytest_edgert.plugin{name}" for name in ("", ".markers", ".options", ".ledger", ".fixtures")),
+    *(f"pytest_edgert.plugin{name}" for name in ("", ".mark_table", ".options", ".ledger", ".fixtures")),
 }
 
 # The plugin is named and others are not loaded: their imports are theirs.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert import clock
 from pytest_edgert.contracts import Options, Session
-from pytest_edgert.errors import UsageError
+from pytest_edgert.errors import EdgertError, UsageError
 from pytest_edgert.records import LatencyPlan, Placement, Plain, Presence
 from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Array, Feeds, Signature
@@ -92,10 +92,21 @@ class SessionTable:
     def measure_latency(
         self, session_id: int, feeds: Feeds, plan: LatencyPlan, report: Callable[[Mapping[str, Plain]], None]
     ) -> LatencySamples:
-        """Measure the latency of a session, with `report` called now and then on the way."""
+        """Measure the latency of a session, with `report` called now and then on the way.
+
+        A bound run raises the vendor's own error, since nothing is translated on the hot path: the same inference is
+        then run once more by `infer`, which says it in the adapter's words.
+        """
         from pytest_edgert.job.latency import measure_latency
 
-        return measure_latency(self._session(session_id), feeds, plan, report)
+        session = self._session(session_id)
+        try:
+            return measure_latency(session, feeds, plan, report)
+        except (EdgertError, MemoryError):
+            raise
+        except Exception:
+            session.infer(feeds)
+            raise
 
     def close(self, session_id: int) -> None:
         """Close one session; one that is closed already is left alone."""

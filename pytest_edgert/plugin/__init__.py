@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_edgert.plugin import fixtures, markers, options
+from pytest_edgert.plugin import fixtures, mark_table, options
 from pytest_edgert.plugin.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-_MARKS = frozenset(signature.partition("(")[0] for signature, _ in markers.MARKERS)
+_MARKS = frozenset(signature.partition("(")[0] for signature, _ in mark_table.MARKERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register marks; check the options and put models into the arguments, in every process, when any is given."""
-    markers.add_markers(config)
+    mark_table.add_markers(config)
     # Now, not when first needed: fixtures of a plugin that comes after the conftest files would win over theirs.
     config.pluginmanager.register(fixtures, "edgert-fixtures")
     if not hasattr(config, "workerinput"):

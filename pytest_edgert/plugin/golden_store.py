@@ -46,4 +46,4 @@ def gate_has_golden(config: pytest.Config, path: Path, cells: Iterable[CellPlan]
     if state.settings_of(config).update_golden is not None:
         return True
     store = store_beside(config, path)
-    return any(store.path(name).exists() or any(store.variants(name)) for name in {gate_golden(cell) for cell in cells})
+    return any(store.holds(name) for name in {gate_golden(cell) for cell in cells})

@@ -1,7 +1,4 @@
-"""The marks of the published interface: what they mean, their arguments checked, and what a test needs.
-
-`MARKERS` is read at every start of pytest; the rest only when a test carries a mark of ours.
-"""
+"""The arguments of our marks, checked, and what a test needs; loaded only when a test carries one (`mark_table`)."""
 
 from __future__ import annotations
 
@@ -9,27 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_edgert.plugin.mark_table import NEEDS
+
 if TYPE_CHECKING:
     import pytest
 
     from pytest_edgert.contracts import OptionValue
     from pytest_edgert.records import Budget
-
-#: Signature and meaning of each mark, as ``pytest --markers`` shows them.
-MARKERS: tuple[tuple[str, str], ...] = (
-    ("edge_model(*artefacts, reference=None, inputs=None)", "the model under test, as files beside the test"),
-    ("edge_runtime(*names)", "needs one of these runtimes, else it is skipped"),
-    ("edge_accelerator(*names)", "needs one of these accelerators, else it is skipped"),
-    ("edge_device(*names)", "needs one of these devices, else it is skipped"),
-    ("latency_budget(limits)", "budget of this test, such as 'p99=5ms, p50=2ms'"),
-    (
-        "edge_tolerance(rtol=, atol=, lsb=, ulp=, sqnr=, nan=, reason=)",
-        "tolerance of this test; a looser one needs a reason",
-    ),
-    ("edge_options(**options)", "options of targets for this test, such as **{'onnxruntime:cpu': {'threads': 4}}"),
-)
-#: Marks that say what a test needs, by the word for the thing.
-NEEDS = {"edge_runtime": "runtime", "edge_accelerator": "accelerator", "edge_device": "device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +36,6 @@ class Need:
 
     kind: str
     names: tuple[str, ...]
-
-
-def add_markers(config: pytest.Config) -> None:
-    """Register the marks, so that ``--strict-markers`` knows them."""
-    for signature, meaning in MARKERS:
-        config.addinivalue_line("markers", f"{signature}: {meaning}")
 
 
 def read_model(mark: pytest.Mark) -> ModelMark:

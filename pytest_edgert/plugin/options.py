@@ -5,16 +5,14 @@ Read at every start of pytest, so nothing here imports the rest of the package; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pytest
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option and the ini key that says the same.
+class Option(NamedTuple):
+    """One option and the ini key that says the same; no dataclass, for making one costs every start of pytest.
 
     Args:
         name: The option as people type it, with dashes.

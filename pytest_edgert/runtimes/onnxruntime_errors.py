@@ -44,7 +44,9 @@ def opening_error(error: Exception, artefact: Path, accelerator: str) -> EdgertE
 def inference_error(error: Exception, artefact: Path, accelerator: str) -> EdgertError:
     """Return our error for an exception that ended an inference."""
     text = f"onnxruntime:{accelerator} failed an inference of {artefact}: {type(error).__name__}: {_short(str(error))}"
-    return WorkerOutOfMemoryError(text) if _MEMORY.search(str(error)) else InferenceError(text)
+    if _MEMORY.search(str(error)):
+        return WorkerOutOfMemoryError(text)
+    return InferenceError(text, "Feed values and lengths that the model accepts; default feeds know only its signature.")
 
 
 def _short(text: str) -> str:

@@ -24,6 +24,10 @@ def edge_target(request):
 def edge_session(edge_target):
     return edge_target
 
+@pytest.fixture(scope="module")
+def _edge_panel():
+    return None
+
 @pytest.fixture
 def latency_budget():
     return None
@@ -33,10 +37,11 @@ MODEL = b"\x08\x0a\xff\xfe model"
 
 
 def answer(names: Sequence[str], **_: object) -> dict[str, tuple[str, tuple[Presence, ...]]]:
-    """Answer as runtimes do on a machine with a CPU and no GPU."""
+    """Answer as on a machine with a CPU and no GPU, where ONNX Runtime and the fake are all that works."""
     cpu = Presence("cpu", PresenceState.USABLE)
     cuda = Presence("cuda", PresenceState.ABSENT, "no NVIDIA GPU is here", "Plug one in.")
-    return dict.fromkeys(names, ("1.0", (cpu, cuda)))
+    nothing = Presence("cpu", PresenceState.ABSENT, "this test is about other runtimes", "Look elsewhere.")
+    return {name: ("1.0", (cpu, cuda) if name in ("onnxruntime", "fake") else (nothing,)) for name in names}
 
 
 @pytest.fixture

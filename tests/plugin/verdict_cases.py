@@ -38,7 +38,8 @@ def pytest_unconfigure():
     PATCH.undo()
 
 def answer(names, **_):
-    return dict.fromkeys(names, ("1.0", (Presence("cpu", PresenceState.USABLE),)))
+    states = {name: PresenceState.USABLE if name == "onnxruntime" else PresenceState.ABSENT for name in names}
+    return {name: ("1.0", (Presence("cpu", state, "no", "no"),)) for name, state in states.items()}
 
 @pytest.fixture(scope="module")
 def edge_target(request):
@@ -47,6 +48,10 @@ def edge_target(request):
 @pytest.fixture(scope="module")
 def edge_session(edge_target):
     return edge_target
+
+@pytest.fixture(scope="module")
+def _edge_panel():
+    return None
 
 @pytest.fixture
 def latency_budget():
@@ -69,6 +74,7 @@ def make(name):
 for name in ("signature", "placement", "size", "load", "memory", "determinism"):
     PATCH.setattr(checks, "check_" + name, make(name))
 PATCH.setattr(gate_checks, "assert_latency", lambda plan, budget: recording.settle(make("latency")(plan)))
+PATCH.setattr(gate_checks, "check_agreement", lambda plan, panel: make("agreement")(plan))
 PATCH.setattr(probing, "probe", answer)
 """
 

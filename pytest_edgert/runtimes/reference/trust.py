@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 
 from pytest_edgert.runtimes.reference.nodes import Node, Operator, Reach, Trust
@@ -37,32 +37,59 @@ def trust_of(nodes: Iterable[tuple[Node, Operator | None]], given: Iterable[str]
 
 
 def _judge(operator: Operator | None, inputs: Sequence[Known]) -> tuple[Trust, Known]:
-    first = inputs[0] if inputs else Known.GIVEN
-    match operator.reach if operator else None:
-        case None:
-            return Trust.ONNX, Known.NOTHING
-        case Reach.GIVES:
-            return Trust.EXACT, Known.GIVEN
-        case Reach.ENTERS:
-            return Trust.EXACT, Known.GRID
-        case Reach.MOVES:
-            return Trust.EXACT, first
-        case Reach.KEEPS if first:
-            return Trust.EXACT, first
-        case Reach.ONTO:
-            return (Trust.EXACT if first else Trust.FLOAT64), Known.GIVEN
-        case Reach.JOINS:
-            return Trust.EXACT, first if first >= Known.GRID and set(inputs) == {first} else Known.NOTHING
-        case Reach.SUMS if Known.MIXED <= min(inputs) < Known.GIVEN:
-            return Trust.EXACT, _sum_of(inputs)
-        case Reach.MEANS if Known.SUM <= first <= Known.GRID:
-            return Trust.EXACT, Known.MEAN
-        case Reach.PRODUCTS if list(inputs[:2]) == [Known.GRID] * 2 and min(inputs) >= Known.MIXED:
-            return Trust.EXACT, _sum_of(inputs[2:])
-        case _:
-            return Trust.FLOAT64, Known.NOTHING
+    if operator is None:
+        return Trust.ONNX, Known.NOTHING
+    result = _RESULTS[operator.reach](inputs or [Known.GIVEN])
+    return (Trust.FLOAT64, Known.NOTHING) if result is None else (Trust.EXACT, result)
+
+
+def _of_moves(inputs: Sequence[Known]) -> Known | None:
+    return inputs[0]
+
+
+def _of_joins(inputs: Sequence[Known]) -> Known | None:
+    return inputs[0] if inputs[0] == Known.GRID and Known.NOTHING not in inputs else Known.NOTHING
+
+
+def _of_kept(inputs: Sequence[Known]) -> Known | None:
+    if inputs[0] == Known.GIVEN:
+        return Known.NOTHING
+    return inputs[0] if inputs[0] >= Known.MIXED else None
+
+
+def _of_sums(inputs: Sequence[Known]) -> Known | None:
+    return _sum_of(inputs) if Known.MIXED <= min(inputs) < Known.GIVEN else None
+
+
+def _of_means(inputs: Sequence[Known]) -> Known | None:
+    return Known.MEAN if Known.SUM <= inputs[0] <= Known.GRID else None
+
+
+def _of_products(inputs: Sequence[Known]) -> Known | None:
+    factors, summands = list(inputs[:2]), inputs[2:]
+    known = factors == [Known.GRID] * 2 and min(summands, default=Known.GIVEN) >= Known.MIXED
+    return _sum_of(summands) if known else None
+
+
+def _of_rounding(inputs: Sequence[Known]) -> Known | None:
+    return Known.GIVEN if inputs[0] else None
 
 
 def _sum_of(inputs: Sequence[Known]) -> Known:
     """Return what a sum is, plain numbers in it or not."""
     return Known.MIXED if Known.GIVEN in inputs or Known.MIXED in inputs else Known.SUM
+
+
+#: What is known of the result; None where it is an approximation.
+_RESULTS: Mapping[Reach, Callable[[Sequence[Known]], Known | None]] = {
+    Reach.GIVES: lambda _inputs: Known.GIVEN,
+    Reach.ENTERS: lambda _inputs: Known.GRID,
+    Reach.MOVES: _of_moves,
+    Reach.JOINS: _of_joins,
+    Reach.KEEPS: _of_kept,
+    Reach.SUMS: _of_sums,
+    Reach.MEANS: _of_means,
+    Reach.PRODUCTS: _of_products,
+    Reach.ONTO: _of_rounding,
+    Reach.LEAVES: lambda _inputs: None,
+}

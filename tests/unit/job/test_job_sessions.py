@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
-from pytest_edgert.errors import ArtefactError, UsageError
+from pytest_edgert.errors import ArtefactError, InferenceError, UsageError
 from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
 from pytest_edgert.job.sessions import SessionTable, probe
 from pytest_edgert.records import LatencyPlan
@@ -39,6 +40,25 @@ def test_a_session_is_opened_used_and_closed(artefact):
     table.close(opened.session_id)
     with pytest.raises(UsageError, match="not open"):
         table.infer(opened.session_id, X)
+
+
+def test_a_measurement_that_the_runtime_fails_is_told_in_the_adapters_words(tmp_path):
+    data = numpy_helper.from_array(np.zeros(2, np.float32), "data")
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["data", "x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+        [data],
+    )
+    path = tmp_path / "net.onnx"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    table = SessionTable()
+    opened = table.open("pytest_edgert.runtimes.onnxruntime:RUNTIME", path, "cpu", {})
+    with pytest.raises(InferenceError, match="onnxruntime:cpu failed an inference of .*net.onnx: ") as caught:
+        table.measure_latency(opened.session_id, {"x": np.array([7])}, LatencyPlan(), lambda _: None)
+    assert caught.value.remedy
 
 
 def test_numbers_of_sessions_are_never_used_again(artefact):

@@ -119,7 +119,7 @@ def test_batch_is_every_free_first_dimension(first: str | None) -> None:
 def test_batch_may_say_what_is_fixed_already() -> None:
     signature = Signature((TensorSpec("x", "float32", (1, 3)),), ())
     assert bind_shapes(signature, {}, {"batch": 1}) == signature
-    with pytest.raises(UsageError, match="no free dimension 'batch'. All its dimensions are fixed"):
+    with pytest.raises(UsageError, match=r"no free dimension 'batch'\. All its dimensions are fixed"):
         bind_shapes(signature, {}, {"batch": 2})
 
 
