@@ -105,7 +105,8 @@ def _time(pool: SessionPool, entry: Entry, row: BenchRow) -> BenchRow:
 def precision_of(signature: Signature, placement: Placement) -> str:
     """Return what a session computes in: "int8", "float32", …; "int8 as float32" where the runtime undoes quantisation.
 
-    A quantised artefact is called by the type of its quantised inputs and outputs, int8 where they are float.
+    A quantised artefact is called by the type of its quantised inputs and outputs, int8 where they are float; where
+    the runtime tells what it computes the rest in, that is added: "int8 and bfloat16".
     `NOT_TOLD` where the runtime does not say whether the artefact is quantised.
     """
     computed = _float_type(signature, placement)
@@ -116,7 +117,9 @@ def precision_of(signature: Signature, placement: Placement) -> str:
         return computed
     integers = [spec.dtype for spec in (*signature.inputs, *signature.outputs) if spec.quantization is not None]
     stored = integers[0] if integers else "int8"
-    return f"{stored} as {computed}" if placement.detail.get("low_precision") is False else stored
+    if placement.detail.get("low_precision") is False:
+        return f"{stored} as {computed}"
+    return f"{stored} and {computed}" if placement.detail.get("precision") else stored
 
 
 def _is_quantized(signature: Signature, placement: Placement) -> bool | None:

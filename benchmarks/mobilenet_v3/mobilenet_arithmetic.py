@@ -25,7 +25,7 @@ from mobilenet_layers import (
 
 SEED = 3
 #: Images over which batch normalisation and the ranges of int8 are measured.
-CALIBRATION_IMAGES = 2
+CALIBRATION_IMAGES = 8
 #: Guard of a channel that is the same everywhere.
 _GUARD = 1e-3
 

@@ -65,9 +65,7 @@ def make_grids(tensors: Mapping[str, Array]) -> dict[str, Grid]:
 def quantize(weights: Weights, grids: Mapping[str, Grid]) -> dict[str, Integers]:
     """Return the integers of every convolution, by layer name."""
     return {
-        layer.name: _integers(
-            weights[f"{layer.name}/weight"], weights[f"{layer.name}/bias"], grids[layer.source].scale
-        )
+        layer.name: _integers(weights[f"{layer.name}/weight"], weights[f"{layer.name}/bias"], grids[layer.source].scale)
         for layer in NETWORK
         if isinstance(layer, Convolution)
     }

@@ -178,9 +178,7 @@ def _bottleneck(name: str, row: Bottleneck, before: str, channels: int) -> Itera
             yield HardSwish(f"{inner}_active", inner)
             inner = f"{inner}_active"
     depthwise = f"{name}_depthwise"
-    yield Convolution(
-        depthwise, inner, row.expansion, row.expansion, row.kernel, row.stride, depthwise=True, relu=relu
-    )
+    yield Convolution(depthwise, inner, row.expansion, row.expansion, row.kernel, row.stride, depthwise=True, relu=relu)
     inner = depthwise
     if row.swish:
         yield HardSwish(f"{depthwise}_active", depthwise)
@@ -229,9 +227,7 @@ def _shape_after(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def parameter_count() -> int:
     """Return the number of weights and biases."""
-    return sum(
-        int(np.prod(layer.weight_shape)) + layer.outputs for layer in NETWORK if isinstance(layer, Convolution)
-    )
+    return sum(int(np.prod(layer.weight_shape)) + layer.outputs for layer in NETWORK if isinstance(layer, Convolution))
 
 
 def multiply_adds() -> int:

@@ -91,7 +91,6 @@ def _add_layer(graph: _Graph, layer: Layer, constants: Sequence[int]) -> None:
         _add_hard_sigmoid(graph, layer)
         return
     target = graph.activation(layer.name)
-    options: dict[str, Any]
     match layer:
         case Convolution():
             _add_convolution(graph, layer, [source, *constants], target)
@@ -211,9 +210,7 @@ class _Graph:
         self.indices[name] = len(self.tensors) - 1
         return self.indices[name]
 
-    def operator(
-        self, builtin: str, inputs: Sequence[int], output: int, kind: str, options: Mapping[str, Any]
-    ) -> None:
+    def operator(self, builtin: str, inputs: Sequence[int], output: int, kind: str, options: Mapping[str, Any]) -> None:
         """Append an operator with the options of its kind."""
         if builtin not in self.codes:
             self.codes.append(builtin)

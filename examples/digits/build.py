@@ -10,9 +10,17 @@ from pathlib import Path
 
 import numpy as np
 from digits_data import load
+from export_coreml import export_package
 from export_onnx import export_float, export_int8
+from export_openvino import export_ir
+from export_tflite import export_float as export_float_tflite
+from export_tflite import export_int8 as export_int8_tflite
 from quantize import calibrate, quantize_layers
 from train import train
+
+
+#: Suffixes of the files that are made.
+SUFFIXES = (".onnx", ".tflite", ".xml", ".bin", ".mlmodel", ".npz")
 
 
 def build(out: Path) -> None:
@@ -21,7 +29,13 @@ def build(out: Path) -> None:
     weights = train(training)
     grids = calibrate(weights, training.images)
     export_float(weights, out / "digits.onnx")
-    export_int8(quantize_layers(weights, grids), grids, out / "digits_int8.onnx")
+    integers = quantize_layers(weights, grids)
+    export_int8(integers, grids, out / "digits_int8.onnx")
+    export_float_tflite(weights, out / "digits.tflite")
+    export_int8_tflite(integers, grids, out / "digits_int8.tflite")
+    export_ir(out / "digits.onnx", out / "digits.xml")
+    export_ir(out / "digits_int8.onnx", out / "digits_int8.xml")
+    export_package(weights, out / "digits.mlpackage")
     np.savez_compressed(out / "labels.npz", image=held_out.images, labels=held_out.labels)
 
 
@@ -32,7 +46,7 @@ def main() -> None:
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     build(out)
-    for path in [*sorted(out.glob("*.onnx")), out / "labels.npz"]:
+    for path in sorted(path for path in out.rglob("*") if path.suffix in SUFFIXES):
         print(f"{path}  {path.stat().st_size:,} bytes")
 
 

@@ -8,13 +8,10 @@ from pytest_edgert.errors import NotYetError
 CLOSED_LOOP = "closed"
 #: Runtimes of the vocabulary that may have no adapter yet, by the suffixes they read.
 PLANNED_RUNTIMES = {
-    "litert": (".tflite",),
-    "openvino": (".xml",),
     "tensorrt": (".engine", ".plan"),
     "coreml": (".mlpackage", ".mlmodel"),
     "hailort": (".hef",),
     "nnapi": (),
-    "reference": (),
 }
 #: Accelerators of the vocabulary, whether or not a registered runtime offers them.
 ACCELERATORS = ("cpu", "cuda", "tensorrt", "gpu", "npu", "edgetpu", "ane", "hailo", "nnapi")

@@ -17,6 +17,8 @@ from pytest_edgert.reports import text
 NOTHING = "-"
 #: Facts of the device that are worth a line.
 _FACTS = ("cpu_model", "cores_usable", "governor", "virtualised")
+#: Reading before a measurement that tells of other work on the device.
+_LOAD = "before.load_1min"
 _PERCENTILES = (50.0, 95.0, 99.0)
 _HEADINGS = ("artefact", "device", "target", "precision", "p50", "p95", "p99", "throughput", "memory", "load", "first")
 
@@ -69,10 +71,16 @@ def _head(found: BenchTable) -> Iterator[str]:
     engines = ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) or "none could be opened"
     yield f"runtimes {engines}; Python {found.python}; pytest-edgert {found.tool_version}"
     yield (
-        f"threads {found.threads} for every CPU runtime; batches as the artefacts have them; latency watched for "
+        f"threads {found.threads} for every CPU runtime; latency watched for "
         f"{text.duration(found.seconds)} a cell; seed {found.seed}; {found.started_utc}"
     )
-    yield f"power {f'by {found.meter}' if found.meter else 'not measured: no meter'}"
+    yield f"power {f'by {found.meter}' if found.meter else 'not measured: no meter'}{_load(found)}"
+
+
+def _load(found: BenchTable) -> str:
+    """Return the range of the load before each timing: what runs beside a measurement is in its figures."""
+    loads = [load for row in found.rows if isinstance(load := row.conditions.get(_LOAD), (int, float))]
+    return f"; load before each timing {min(loads):.2g} to {max(loads):.2g}" if loads else ""
 
 
 def _after(bullet: str, found: BenchTable) -> Iterator[str]:

@@ -46,7 +46,9 @@ def inference_error(error: Exception, artefact: Path, accelerator: str) -> Edger
     text = f"onnxruntime:{accelerator} failed an inference of {artefact}: {type(error).__name__}: {_short(str(error))}"
     if _MEMORY.search(str(error)):
         return WorkerOutOfMemoryError(text)
-    return InferenceError(text, "Feed values and lengths that the model accepts; default feeds know only its signature.")
+    return InferenceError(
+        text, "Feed values and lengths that the model accepts; default feeds know only its signature."
+    )
 
 
 def _short(text: str) -> str:

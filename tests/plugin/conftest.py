@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Sequence
 
-import numpy  # noqa: F401, ICN001 - stays loaded: pytester unloads what a run in this process imports, NumPy cannot be loaded twice
 import pytest
 from e2e_runs import EdgeProject
 
-from pytest_edgert import probing
+from pytest_edgert import plugin, probing
 from pytest_edgert.locks import FOLDER_VARIABLE
 from pytest_edgert.records import Presence, PresenceState
+
+# pytester unloads what a run in this process imports: what is loaded before stays, and is not there twice.
+for found in pkgutil.iter_modules(plugin.__path__, f"{plugin.__name__}."):
+    importlib.import_module(found.name)
 
 #: Fixtures that open nothing, in place of the plugin's own: these tests are about what is collected.
 FIXTURES = """

@@ -106,7 +106,7 @@ def run_obediently(folder: Path, *command: str) -> subprocess.CompletedProcess[s
         text=True,
         env=environment,
         timeout=120,
-        preexec_fn=give_up_roots_rights,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=give_up_roots_rights,
         check=False,
     )
 

@@ -53,6 +53,7 @@ def test_it_holds_a_record_of_every_check(on_gate: OnGate, project: pytest.Pytes
         "memory",
         "determinism",
         "latency",
+        "agreement",
     ]
     assert document.records[0].nodeid == "digits.onnx::signature[digits.onnx-onnxruntime:cpu]"
     assert document.exit_status == result.ret == 0
@@ -69,7 +70,7 @@ def test_it_is_written_after_an_interrupt_and_tells_what_did_not_run(on_gate: On
     data = written(project)
     assert data["exit_status"] == 2
     assert {item["verdict"] for item in data["not_run"]} == {"NOTRUN"}
-    assert len(data["not_run"]) == 7
+    assert len(data["not_run"]) == 8
 
 
 def test_a_changed_exit_status_is_in_it(on_gate: OnGate, project: pytest.Pytester) -> None:
@@ -96,7 +97,7 @@ def test_nothing_but_the_document_is_left_in_its_folder(on_gate: OnGate, project
 def test_records_cross_xdist(on_gate: OnGate, project: pytest.Pytester) -> None:
     on_gate("INVALID", "-n2")
     document = read_document((project.path / "run.json").read_text())
-    assert [record.verdict for record in document.records] == [Verdict.INVALID] * 7
+    assert [record.verdict for record in document.records] == [Verdict.INVALID] * 8
 
 
 @pytest.mark.slow

@@ -68,7 +68,8 @@ def test_paths_are_relative_to_the_test(collect: Collect, write_models: Write, p
         ("@pytest.mark.edge_model(5)", "edge_model takes paths*"),
         ("@pytest.mark.edge_model('absent.onnx')", "*absent.onnx does not exist.*"),
         ("@pytest.mark.edge_model('a.onnx', referense='b')", "edge_model has no argument 'referense'."),
-        ("@pytest.mark.edge_model('a.onnx', reference='b')", "not yet: edge_model(reference=)*"),
+        ("@pytest.mark.edge_model('a.onnx', reference=3)", "edge_model(reference=) takes text*"),
+        ("@pytest.mark.edge_model('a.onnx', reference='a.onnx @ onxruntime')", "*unknown runtime 'onxruntime'*"),
         ("@pytest.mark.edge_model('a.onnx', inputs={'x': 'big'})", "*'big' is not a shape.*"),
     ],
 )

@@ -56,7 +56,8 @@ def test_two_artefacts_of_one_stem_are_one_model(project: pytest.Pytester, write
     write_models("mobilenet.onnx", "mobilenet.ort")
     result = project.runpytest_inprocess("--collect-only", "--edge-model=mobilenet.onnx", "--edge-model=mobilenet.ort")
     result.stdout.no_fnmatch_line("*to compare them*")
-    result.stdout.fnmatch_lines(["*latency?mobilenet.onnx-onnxruntime:cpu*", "*latency?mobilenet.ort-onnxruntime:cpu*"])
+    for name in ("mobilenet.onnx", "mobilenet.ort"):
+        result.stdout.fnmatch_lines([f"*latency?{name}-onnxruntime:cpu*"])
 
 
 def test_two_stems_say_how_to_compare_them(project: pytest.Pytester, write_models: Write) -> None:
@@ -87,14 +88,14 @@ def test_a_broken_artefact_is_one_error_and_the_others_still_run(
         ("empty.onnx", "empty.onnx is empty"),
         ("page.onnx", "page.onnx is a web page"),
         ("folder.onnx", "folder.onnx is a folder"),
-        ("net.tflite", "not yet: the runtime litert"),
+        ("net.hef", "not yet: the runtime hailort"),
         ("notes.txt", "has the suffix '.txt', which no runtime reads"),
     ],
 )
 def test_a_broken_artefact_fails_with_its_name(
     project: pytest.Pytester, write_models: Write, name: str, words: str
 ) -> None:
-    write_models("notes.txt", "net.tflite")
+    write_models("notes.txt", "net.hef")
     project.path.joinpath("empty.onnx").touch()
     project.path.joinpath("page.onnx").write_text("<html>moved</html>")
     project.mkdir("folder.onnx")

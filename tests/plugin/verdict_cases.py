@@ -38,8 +38,9 @@ def pytest_unconfigure():
     PATCH.undo()
 
 def answer(names, **_):
-    states = {name: PresenceState.USABLE if name == "onnxruntime" else PresenceState.ABSENT for name in names}
-    return {name: ("1.0", (Presence("cpu", state, "no", "no"),)) for name, state in states.items()}
+    def here(name):
+        return PresenceState.USABLE if name == "onnxruntime" else PresenceState.ABSENT
+    return dict((name, ("1.0", (Presence("cpu", here(name), "no", "no"),))) for name in names)
 
 @pytest.fixture(scope="module")
 def edge_target(request):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_edgert.errors import UnsupportedModelError
 from pytest_edgert.runtimes.reference.linear import added, negated, spread
 from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Reach, needed, of_arrays, optional
 from pytest_edgert.runtimes.reference.values import Term, Value, computed, from_terms, is_floating, replaced, single
@@ -173,6 +174,8 @@ def cast(node: Node, arguments: Arguments) -> Value:
     target = tensor_dtype_to_np_dtype(int(node.attributes["to"]))
     if target.name == x.dtype:
         return x
+    if target.name.startswith(("float8", "float4")):
+        raise UnsupportedModelError(f"Node {node.label} casts to {target.name}, which the reference does not do.")
     array = x.array.astype(target)
     return Value(array.astype(np.float64), target.name) if is_floating(target.name) else Value(array, target.name)
 

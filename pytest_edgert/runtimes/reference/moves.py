@@ -101,6 +101,14 @@ def tile(node: Node, arguments: Arguments) -> Move:
     return lambda part: np.tile(part, repeats)
 
 
+def dropout(node: Node, arguments: Arguments) -> Move:
+    """Dropout as it infers: nothing is dropped."""
+    training = optional(arguments, 2)
+    if training is not None and bool(training.array.reshape(-1)[0]):
+        raise UnsupportedModelError(f"Node {node.label} drops elements by chance: the model is set to train.")
+    return lambda part: part
+
+
 def concat(node: Node, arguments: Arguments) -> Value:
     """Concat; parts on grids keep them."""
     values = [needed(node, arguments, index) for index in range(len(arguments))]
@@ -211,7 +219,7 @@ OPERATORS = {
     "Expand": of_moves(expand),
     "Tile": of_moves(tile),
     "Identity": of_moves(lambda _node, _arguments: lambda part: part),
-    "Dropout": of_moves(lambda _node, _arguments: lambda part: part),
+    "Dropout": of_moves(dropout),
     "Concat": Operator(concat, Reach.JOINS),
     "OneHot": Operator(one_hot, Reach.GIVES),
     "Split": Operator(split, Reach.MOVES),

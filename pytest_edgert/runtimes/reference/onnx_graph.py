@@ -155,7 +155,7 @@ class _Builder:
         )
         if (domain, proto.op_type) == ("", "If"):
             return Step(node, None, {name: self.graph(body, known) for name, body in attributes.items()}), None
-        operator = OPERATORS.get((domain, proto.op_type))
+        operator = None if _is_training(proto) else OPERATORS.get((domain, proto.op_type))
         rule = operator.rule if operator and not _OLD & set(attributes) else None
         if operator is None:
             rule = fallback(proto, self._opsets)
@@ -179,6 +179,12 @@ class _Builder:
                     f"{self._artefact} is not a sound graph: nothing makes its output {value.name!r}.",
                     "Export it again.",
                 )
+
+
+def _is_training(proto: Any) -> bool:
+    """Return whether a node gives more than inference needs (masks, indices, running means): rules of ours do not."""
+    rare = proto.op_type in {"BatchNormalization", "Dropout", "MaxPool"} and any(proto.output[1:])
+    return rare or any(attribute.name == "training_mode" and attribute.i for attribute in proto.attribute)
 
 
 def _forgetting(steps: list[Step], proto: Any, kept: set[str]) -> tuple[Step, ...]:

@@ -73,7 +73,7 @@ def quantized(node: Node, x: Value, scale: Value, zero_point: Value | None) -> V
 def _spread(node: Node, part: Array, shape: tuple[int, ...]) -> Array:
     """Return scales or zero points so that they broadcast to `shape`."""
     block = int(node.get("block_size", 0))
-    if part.size == 1 and not block:
+    if part.size == 1 and (not block or part.ndim == 0):
         return part.reshape(())
     axis = int(node.get("axis", 1)) % len(shape)
     if block:

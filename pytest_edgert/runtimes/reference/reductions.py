@@ -25,6 +25,20 @@ def reduction(function: Callable[..., Any]) -> Operator:
     return Operator(rule, Reach.LEAVES)
 
 
+def extreme(function: Callable[..., Any], *, lowest: bool) -> Callable[..., Any]:
+    """Return a maximum or minimum that, of nothing, is the lowest or the highest number of the type."""
+
+    def found(x: Array, **how: Any) -> Any:
+        if x.size:
+            return function(x, **how)
+        if x.dtype.kind == "f":
+            return function(x, initial=-np.inf if lowest else np.inf, **how)
+        limits = (False, True) if x.dtype.kind == "b" else (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max)
+        return function(x, initial=limits[0 if lowest else 1], **how)
+
+    return found
+
+
 def reduce_mean(node: Node, arguments: Arguments) -> Value:
     """ReduceMean; the mean of whole numbers on one grid is exact."""
     x = needed(node, arguments, 0)
@@ -63,8 +77,8 @@ OPERATORS = {
     "ReduceMean": Operator(reduce_mean, Reach.MEANS),
     "ReduceSum": reduction(np.sum),
     "ReduceProd": reduction(np.prod),
-    "ReduceMax": reduction(np.max),
-    "ReduceMin": reduction(np.min),
+    "ReduceMax": reduction(extreme(np.max, lowest=True)),
+    "ReduceMin": reduction(extreme(np.min, lowest=False)),
     "ReduceSumSquare": reduction(lambda x, **how: np.sum(x * x, **how)),
     "ReduceL1": reduction(lambda x, **how: np.sum(np.abs(x), **how)),
     "ReduceL2": reduction(lambda x, **how: np.sqrt(np.sum(x * x, **how))),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pytest_edgert.errors import UnsupportedModelError
+from pytest_edgert.runtimes.reference import tflite_arrays, tflite_operators
 from pytest_edgert.runtimes.reference.nodes import Trust
 from pytest_edgert.runtimes.reference.rounding import Decision, half_away, half_even, quantize
 from pytest_edgert.runtimes.reference.tflite_model import Operation, Tensor, TfliteModel
-from pytest_edgert.runtimes.reference.tflite_operators import OPERATORS
+from pytest_edgert.runtimes.reference.tflite_operators import TfliteOperator
 from pytest_edgert.runtimes.reference.values import Term, Value, given
 from pytest_edgert.tensors import Array
 
+OPERATORS: Mapping[int, TfliteOperator] = {**tflite_operators.OPERATORS, **tflite_arrays.OPERATORS}
 ROUNDINGS: dict[str, Decision] = {"half-even": half_even, "half-away": half_away}
+#: Operators that only move elements, or tell shapes.
+_MOVES = {"RESHAPE", "TRANSPOSE", "SPLIT", "PAD", "STRIDED_SLICE", "EXPAND_DIMS", "PACK", "MIRROR_PAD", "SHAPE"}
 #: Operators whose third input is a bias: integers in the accumulator's scale, not in that of their own tensor.
 _BIASED = {3, 4, 9}
 
@@ -99,6 +103,6 @@ def _name(operation: Operation) -> str:
 def _trust(tensors: Sequence[Tensor], operation: Operation) -> tuple[str, Trust]:
     operator = OPERATORS[operation.code]
     read = [tensors[index] for index in operation.inputs[:2] if index != -1]
-    moves = operator.name in {"RESHAPE", "TRANSPOSE", "SPLIT", "PAD", "QUANTIZE", "DEQUANTIZE"}
+    moves = operator.name in {*_MOVES, "QUANTIZE", "DEQUANTIZE"}
     whole = all("int" in tensor.dtype for tensor in read)
     return operator.name, Trust.EXACT if moves or (operator.exact and whole) else Trust.FLOAT64

@@ -35,11 +35,20 @@ _CUSTOM = 32
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor: type, shape (None where free), constant content, and grid (scales float64) where it has one."""
+    """One tensor.
+
+    Args:
+        name, dtype: As in the file.
+        shape: Lengths, None where free.
+        default_shape: What the file gives to free lengths, None where none is free.
+        content: Of a constant.
+        scale, zero_point, axis: The grid, float64 and whole; no scale, no grid.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    default_shape: tuple[int, ...] | None
     content: Array | None
     scale: Array | None
     zero_point: Array
@@ -126,7 +135,8 @@ def _tensor(table: Table, buffers: Sequence[bytes], content: bytes, artefact: Pa
     scale, zero_point, axis = _grid(table.table(4), content)
     constant = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape) if data else None
     lengths = tuple(None if length < 0 else length for length in (free or shape))
-    return Tensor(name, dtype, lengths, constant, scale, zero_point, axis)
+    default = shape if None in lengths else None
+    return Tensor(name, dtype, lengths, default, constant, scale, zero_point, axis)
 
 
 def _grid(table: Table | None, content: bytes) -> tuple[Array | None, Array, int]:
@@ -157,4 +167,4 @@ def _spec(port: Port, model: TfliteModel) -> TensorSpec:
     if tensor.is_quantized and tensor.scale is not None:
         axis = tensor.axis if tensor.scale.size > 1 else None
         quantization = Quantization(tuple(tensor.scale.tolist()), tuple(map(int, tensor.zero_point)), axis)
-    return TensorSpec(port.name, tensor.dtype, tensor.shape, quantization)
+    return TensorSpec(port.name, tensor.dtype, tensor.shape, quantization, tensor.default_shape)

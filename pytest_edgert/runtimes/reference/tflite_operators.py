@@ -45,7 +45,8 @@ class TfliteOperator:
     exact: bool = True
 
 
-def _first(arguments: Arguments, index: int = 0) -> Value:
+def first(arguments: Arguments, index: int = 0) -> Value:
+    """Return an input, the first unless told otherwise. Raises UnsupportedModelError when it is left out."""
     found = arguments[index] if index < len(arguments) else None
     if found is None:
         raise UnsupportedModelError(f"An operator lacks its input {index}.", "Convert the model again.")
@@ -70,7 +71,8 @@ def _channels_last(array: Array) -> Array:
     return array.transpose(0, 2, 3, 1)
 
 
-def _node(name: str, **attributes: Any) -> Node:
+def node_of(name: str, **attributes: Any) -> Node:
+    """Return a node of ONNX with attributes, to share the rules of that side."""
     return Node(name, name, (), (name,), attributes, 22)
 
 
@@ -87,8 +89,8 @@ def depthwise_conv(operation: Operation, arguments: Arguments) -> Value:
 def _convolved(
     operation: Operation, arguments: Arguments, order: tuple[int, ...], *, activation: int, dilation: int
 ) -> Value:
-    x, w = moved(_first(arguments), _channels_first), moved(_first(arguments, 1), lambda part: part.transpose(order))
-    node = _node(
+    x, w = moved(first(arguments), _channels_first), moved(first(arguments, 1), lambda part: part.transpose(order))
+    node = node_of(
         "CONV_2D",
         auto_pad=_PADDING[operation.number(0, "b")],
         strides=(operation.number(2), operation.number(1)),
@@ -115,9 +117,9 @@ def fully_connected(operation: Operation, arguments: Arguments) -> Value:
     """FULLY_CONNECTED: weights (outputs, inputs)."""
     if operation.number(1, "b"):
         raise UnsupportedModelError("The reference lacks FULLY_CONNECTED with shuffled weights.")
-    x, w = _first(arguments), _first(arguments, 1)
+    x, w = first(arguments), first(arguments, 1)
     rows = moved(x, lambda part: part.reshape(-1, w.array.shape[1]))
-    made = multiplied(_node("FULLY_CONNECTED"), rows, moved(w, np.transpose))
+    made = multiplied(node_of("FULLY_CONNECTED"), rows, moved(w, np.transpose))
     bias = arguments[2] if len(arguments) > 2 else None
     if bias is not None:
         made = _biased(made, bias, lambda part: part.reshape(1, -1))
@@ -129,8 +131,8 @@ def fully_connected(operation: Operation, arguments: Arguments) -> Value:
 
 def pool(operation: Operation, arguments: Arguments, *, largest: bool) -> Value:
     """MAX_POOL_2D and AVERAGE_POOL_2D; a mean counts the elements in the image only."""
-    x = moved(_first(arguments), _channels_first)
-    node = _node(
+    x = moved(first(arguments), _channels_first)
+    node = node_of(
         "POOL_2D",
         auto_pad=_PADDING[operation.number(0, "b")],
         strides=(operation.number(2), operation.number(1)),
@@ -143,14 +145,14 @@ def pool(operation: Operation, arguments: Arguments, *, largest: bool) -> Value:
 
 def pair(operation: Operation, arguments: Arguments, function: Callable[[Value, Value], Value]) -> Value:
     """ADD, SUB, MUL with broadcasting and a fused activation."""
-    return activated(function(_first(arguments), _first(arguments, 1)), operation.number(0, "b"))
+    return activated(function(first(arguments), first(arguments, 1)), operation.number(0, "b"))
 
 
 def softmax(operation: Operation, arguments: Arguments) -> Value:
     """SOFTMAX over the last axis."""
-    x = _first(arguments)
+    x = first(arguments)
     beta = 1.0 if operation.options is None else struct.unpack("<f", struct.pack("<I", operation.number(0, "I")))[0]
-    return computed(elementwise.softmax(_node("SOFTMAX", axis=-1), x.array * beta), x)
+    return computed(elementwise.softmax(node_of("SOFTMAX", axis=-1), x.array * beta), x)
 
 
 def reshape(operation: Operation, arguments: Arguments) -> Value:
@@ -160,51 +162,51 @@ def reshape(operation: Operation, arguments: Arguments) -> Value:
         wanted = [int(length) for length in shape.array.reshape(-1)]
     else:
         wanted = list(operation.options.integers(0)) if operation.options else []
-    return moved(_first(arguments), lambda part: part.reshape(wanted))
+    return moved(first(arguments), lambda part: part.reshape(wanted))
 
 
 def concatenation(operation: Operation, arguments: Arguments) -> Value:
     """CONCATENATION; inputs on other grids than the output's are brought onto it."""
-    made = moves.concat(_node("CONCATENATION", axis=operation.number(0)), arguments)
+    made = moves.concat(node_of("CONCATENATION", axis=operation.number(0)), arguments)
     return activated(made, operation.number(1, "b"))
 
 
 def split(operation: Operation, arguments: Arguments) -> tuple[Value, ...]:
     """SPLIT into equal parts; the axis comes first."""
-    axis = int(_first(arguments).array.reshape(-1)[0])
+    axis = int(first(arguments).array.reshape(-1)[0])
     names = tuple(str(index) for index in operation.outputs)
-    return moves.split(Node("SPLIT", "SPLIT", (), names, {"axis": axis}, 22), [_first(arguments, 1)])
+    return moves.split(Node("SPLIT", "SPLIT", (), names, {"axis": axis}, 22), [first(arguments, 1)])
 
 
 def pad(_operation: Operation, arguments: Arguments) -> Value:
     """PAD with the real zero."""
-    widths = _first(arguments, 1).array
+    widths = first(arguments, 1).array
     pads = given(np.concatenate([widths[:, 0], widths[:, 1]]).astype(np.int64))
-    return moves.pad(_node("PAD"), [_first(arguments), pads])
+    return moves.pad(node_of("PAD"), [first(arguments), pads])
 
 
 def transpose(_operation: Operation, arguments: Arguments) -> Value:
     """TRANSPOSE."""
-    order = [int(axis) for axis in _first(arguments, 1).array]
-    return moved(_first(arguments), lambda part: part.transpose(order))
+    order = [int(axis) for axis in first(arguments, 1).array]
+    return moved(first(arguments), lambda part: part.transpose(order))
 
 
 def mean_of(operation: Operation, arguments: Arguments) -> Value:
     """MEAN over axes."""
-    x = _first(arguments)
-    axes = tuple(int(axis) % x.array.ndim for axis in _first(arguments, 1).array.reshape(-1))
+    x = first(arguments)
+    axes = tuple(int(axis) % x.array.ndim for axis in first(arguments, 1).array.reshape(-1))
     return mean(x, axes, keeps=bool(operation.number(0, "?")))
 
 
 def function_of(function: Callable[[Node, Array], Array]) -> Rule:
     """Return the rule of a function of one tensor."""
     return lambda _operation, arguments: computed(
-        function(_node("FUNCTION"), _first(arguments).array), _first(arguments)
+        function(node_of("FUNCTION"), first(arguments).array), first(arguments)
     )
 
 
 def _same(_operation: Operation, arguments: Arguments) -> Value:
-    return _first(arguments)
+    return first(arguments)
 
 
 #: By number in BuiltinOperator.
@@ -219,8 +221,8 @@ OPERATORS = {
     14: TfliteOperator("LOGISTIC", function_of(elementwise.sigmoid), exact=False),
     17: TfliteOperator("MAX_POOL_2D", lambda o, a: pool(o, a, largest=True)),
     18: TfliteOperator("MUL", lambda o, a: pair(o, a, elementwise.multiplied)),
-    19: TfliteOperator("RELU", lambda _o, a: activated(_first(a), 1)),
-    21: TfliteOperator("RELU6", lambda _o, a: activated(_first(a), 3)),
+    19: TfliteOperator("RELU", lambda _o, a: activated(first(a), 1)),
+    21: TfliteOperator("RELU6", lambda _o, a: activated(first(a), 3)),
     22: TfliteOperator("RESHAPE", reshape),
     25: TfliteOperator("SOFTMAX", softmax, exact=False),
     28: TfliteOperator("TANH", function_of(lambda _node, x: np.tanh(x)), exact=False),

@@ -56,7 +56,7 @@ def test_a_measurement_that_the_runtime_fails_is_told_in_the_adapters_words(tmp_
     path.write_bytes(model.SerializeToString())
     table = SessionTable()
     opened = table.open("pytest_edgert.runtimes.onnxruntime:RUNTIME", path, "cpu", {})
-    with pytest.raises(InferenceError, match="onnxruntime:cpu failed an inference of .*net.onnx: ") as caught:
+    with pytest.raises(InferenceError, match=r"onnxruntime:cpu failed an inference of .*net\.onnx: ") as caught:
         table.measure_latency(opened.session_id, {"x": np.array([7])}, LatencyPlan(), lambda _: None)
     assert caught.value.remedy
 

@@ -114,6 +114,12 @@ def test_power_by_a_meter_has_a_column():
     assert columns(shown, "openvino:gpu")["power"] == "-"
 
 
+def test_the_load_beside_the_timings_is_told():
+    rows = [replace(MEASURED, conditions={"before.load_1min": load, "load_1min": 9.0}) for load in (0.52, 3.1)]
+    assert "load before each timing 0.52 to 3.1" in as_table(table(*rows, REFUSED))
+    assert "load" not in as_table(table(replace(MEASURED, conditions={"before.load_1min": None}))).split("artefact")[0]
+
+
 def test_a_percentile_that_the_samples_do_not_support_says_how_to_get_it():
     few = replace(MEASURED, latency=replace(LATENCY, quantiles=(P50,)))
     assert "watch for longer with --seconds" in as_table(table(few))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from pytest_edgert.runtimes.reference import RUNTIME
 
@@ -104,4 +105,14 @@ def one_operator(
     return graph_of([node], feeds, {}, {"y": out}, opset=opset)
 
 
-FLOAT = TensorProto.FLOAT
+def round_half_even(number: Fraction) -> int:
+    return round(number)  # Python's own rounding of fractions is exact and half to even
+
+
+def saturate(number: int, dtype: str) -> int:
+    info = np.iinfo(dtype)
+    return max(int(info.min), min(int(info.max), number))
+
+
+def exact(number: float) -> Fraction:
+    return Fraction(float(np.float32(number)))

@@ -10,24 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
-from reference_models import evaluate, graph_of, one_operator, qdq_conv
+from reference_models import evaluate, exact, graph_of, one_operator, qdq_conv, round_half_even, saturate
 
 from pytest_edgert.runtimes.reference.rounding import half_away, half_even, quantize
 from pytest_edgert.runtimes.reference.values import LITERAL, Term, from_terms
-
-
-def round_half_even(number: Fraction) -> int:
-    return round(number)  # Python's own rounding of fractions is exact and half to even
-
-
-def saturate(number: int, dtype: str) -> int:
-    info = np.iinfo(dtype)
-    return max(int(info.min), min(int(info.max), number))
-
-
-def exact(number: float) -> Fraction:
-    return Fraction(float(np.float32(number)))
-
 
 # Known exact values
 
@@ -275,69 +261,3 @@ def test_qlinear_matmul_takes_a_scale_per_column(tmp_path):
         for index, n in enumerate(acc.reshape(-1))
     ]
     np.testing.assert_array_equal(found.reshape(-1), wanted)
-
-
-# Quantising alone
-
-
-@pytest.mark.parametrize("opset", [10, 13, 19, 21])
-def test_quantize_linear_saturates_at_both_rails_and_takes_infinities_there(tmp_path, opset):
-    x = np.array([-1e30, -np.inf, -128.5, 127.5, 300, np.inf, 0.5, 1.5, np.nan], np.float32)
-    constants = {"s": np.float32(1), "z": np.int8(0)}
-    node = helper.make_node("QuantizeLinear", ["x", "s", "z"], ["y"])
-    found = evaluate(graph_of([node], {"x": x}, constants, {"y": "int8"}, opset=opset), {"x": x}, tmp_path)["y"]
-    assert found.tolist() == [-128, -128, -128, 127, 127, 127, 0, 2, 0]
-
-
-@pytest.mark.parametrize("dtype", ["uint16", "int16"])
-def test_sixteen_bit_grids_saturate_at_their_own_rails(tmp_path, dtype):
-    x = np.array([-1e6, 1e6, 2.5], np.float32)
-    constants = {"s": np.float32(1), "z": np.zeros((), dtype)}
-    node = helper.make_node("QuantizeLinear", ["x", "s", "z"], ["y"])
-    found = evaluate(graph_of([node], {"x": x}, constants, {"y": dtype}, opset=21), {"x": x}, tmp_path)["y"]
-    assert found.tolist() == [np.iinfo(dtype).min, np.iinfo(dtype).max, 2]
-
-
-def test_blocked_dequantisation_repeats_the_scale(tmp_path):
-    x = np.arange(8, dtype=np.int8).reshape(2, 4)
-    constants = {"s": np.array([[1, 10], [2, 20]], np.float32), "z": np.zeros((2, 2), np.int8)}
-    node = helper.make_node("DequantizeLinear", ["x", "s", "z"], ["y"], axis=1, block_size=2)
-    found = evaluate(graph_of([node], {"x": x}, constants, {"y": "float32"}, opset=21), {"x": x}, tmp_path)["y"]
-    assert found.tolist() == [[0, 1, 20, 30], [8, 10, 120, 140]]
-
-
-def test_dynamic_quantisation_follows_its_definition_in_float32(tmp_path):
-    x = np.random.default_rng(6).normal(0.3, 2, 64).astype(np.float32)
-    node = helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "s", "z"])
-    outputs = {"y": "uint8", "s": "float32", "z": "uint8"}
-    found = evaluate(graph_of([node], {"x": x}, {}, outputs), {"x": x}, tmp_path)
-    scale = (np.maximum(x.max(), 0) - np.minimum(x.min(), 0)) / np.float32(255)
-    zero_point = np.rint(np.clip(-np.minimum(x.min(), 0) / scale, 0, 255))
-    assert found["s"] == scale
-    assert found["z"] == zero_point
-    np.testing.assert_array_equal(found["y"], np.clip(np.rint(x / scale) + zero_point, 0, 255))
-
-
-# Sums of several terms through pooling
-
-
-@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool", "GlobalAveragePool"])
-def test_pooling_a_convolution_with_bias_is_exact(tmp_path, operator):
-    rng = np.random.default_rng(12)
-    x = rng.integers(-128, 128, (1, 2, 4, 4)).astype(np.int8)
-    w = rng.integers(-127, 128, (3, 2, 1, 1)).astype(np.int8)
-    bias = rng.integers(-500, 500, 3).astype(np.int32)
-    scales = (0.1, np.array([0.02, 0.03, 0.05], np.float32), 0.25)
-    model = qdq_conv(x, w, bias, scales, (0, 4), out="int8")
-    how = {} if operator == "GlobalAveragePool" else {"kernel_shape": [2, 2], "strides": [2, 2]}
-    pool = helper.make_node(operator, ["c"], ["p"], **how)
-    model.graph.node[-1].input[0] = "p"
-    model.graph.node.insert(len(model.graph.node) - 1, pool)
-    found = evaluate(model, {"x": x}, tmp_path)["y"]
-    size = 4 if operator == "GlobalAveragePool" else 2
-    for f, i, j in itertools.product(range(3), range(4 // size), range(4 // size)):
-        patch = x[0, :, size * i : size * (i + 1), size * j : size * (j + 1)].reshape(2, -1).astype(int)
-        unit, own = exact(0.1) * exact(scales[1][f]), exact(np.float32(0.1) * scales[1][f])
-        reals = [int(w[f, :, 0, 0].astype(int) @ patch[:, n]) * unit + int(bias[f]) * own for n in range(size**2)]
-        real = max(reals) if operator == "MaxPool" else sum(reals) / len(reals)
-        assert found[0, f, i, j] == saturate(round_half_even(real / exact(0.25)) + 4, "int8")
