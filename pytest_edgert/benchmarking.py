@@ -47,7 +47,13 @@ class Entry:
 
 def measure_entries(pool: SessionPool, entries: Sequence[Entry]) -> tuple[BenchRow, ...]:
     """Return a row for each entry, in their order; a cell that cannot run has its reason in its row."""
-    rows = [_weigh(pool, entry) for entry in entries]
+    rows = []
+    for number, entry in enumerate(entries, start=1):
+        pool.run.progress(
+            f"cell {number} of {len(entries)}: memory and load of {entry.cell.artefact} on {entry.cell.target}"
+        )
+        rows.append(_weigh(pool, entry))
+    pool.run.progress("")
     for index in timing_order(len(entries), pool.run.seed):
         rows[index] = _time(pool, entries[index], rows[index])
     return tuple(rows)

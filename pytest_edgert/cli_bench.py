@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -141,7 +142,7 @@ def _progress() -> Callable[[str], None]:
 
 def _rewrite(line: str) -> None:
     """Write over the terminal's current line."""
-    sys.stderr.write(f"\r\x1b[K{line}")
+    sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
     sys.stderr.flush()
 
 
@@ -163,6 +164,9 @@ def _settings(chosen: argparse.Namespace) -> Settings:
     from pytest_edgert.plugin.targets import read_options, read_shapes, read_target
     from pytest_edgert.units import parse_duration
 
+    for folder in chosen.profiles:
+        if not folder.is_dir():
+            raise UsageError(f"--profiles: {folder} is not a folder.", "Name a folder of device profiles (*.toml).")
     options = read_options(chosen.option, "--option")
     for target, values in options.items():
         if "threads" in values:

@@ -80,7 +80,9 @@ def figure(record: CheckRecord) -> str:
     if not record.amounts:
         return ""
     decisive = [one for one in record.amounts if one.verdict is record.verdict]
-    return amount((decisive or list(record.amounts))[0])
+    told = amount((decisive or list(record.amounts))[0])
+    precision = record.placement.detail.get("precision") if record.placement is not None else None
+    return f"{told}, {precision}" if precision else told
 
 
 def headline(record: CheckRecord) -> str:

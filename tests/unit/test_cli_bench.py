@@ -45,6 +45,7 @@ def bench(capsys, *arguments):
         (["--option=x"], "--option: 'x' is not TARGET.KEY=VALUE. Write e.g. --option="),
         (["--option=onnxruntime:cpu.optimisation=all"], "Did you mean 'optimization'?"),
         (["--option=onnxruntime:cpu.threads=4"], "has the same number of threads. Write --threads=4"),
+        (["--profiles=nowhere"], "--profiles: nowhere is not a folder. Name a folder of device profiles"),
         (["--shape=1x3"], "--shape: '1x3' is not INPUT=SHAPE. Write e.g. --shape=image="),
     ],
 )
