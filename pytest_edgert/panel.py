@@ -19,6 +19,8 @@ from pytest_edgert.sessions import EdgeSession
 
 #: The runtime that is the exact oracle.
 ORACLE = "reference"
+#: Effective precisions below float32, as runtimes call them.
+REDUCED = ("bf16", "f16", "fp16", "tf32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,13 @@ def _nothing_independent(session: EdgeSession, found: list[Agreement], notes: li
 
 
 def _remedy(session: EdgeSession) -> str:
-    return (
-        f"Look at the output named above on {session.target}; a variant of the runtime (edgert doctor lists them) names"
-        " the cause. Where the difference is right, say so: edge_tolerance(..., reason=…) or the gate file's agreement."
+    """Return what to do about a disagreement; names a reduced precision, the commonest cause."""
+    precision = str(session.placement.detail.get("precision") or "")
+    reduced = (
+        f"{session.target} computes in {precision} here: where the runtime offers more, ask for it"
+        f" (--edge-option={session.target.runtime}.precision=f32). "
+    )
+    return (reduced if precision in REDUCED else "") + (
+        "Look at the output named above; another variant of the runtime (edgert doctor lists them) can name the cause."
+        " Where the difference is right, say so: edge_tolerance(..., reason=…), or the gate file's agreement."
     )

@@ -43,7 +43,7 @@ def _carry(array: Array, pair: Pair, source: TensorSpec, wanted: TensorSpec) -> 
         array = array.transpose(np.argsort(pair.permutation))
     elif pair.squeezed:
         array = array.reshape([length if isinstance(length, int) else 1 for length in wanted.shape])
-    return np.ascontiguousarray(as_type(array, source, wanted))
+    return np.asarray(as_type(array, source, wanted), order="C")
 
 
 def as_type(array: Array, source: TensorSpec, wanted: TensorSpec) -> Array:
@@ -142,5 +142,5 @@ def _fit_one(spec: TensorSpec, array: Array, most: int) -> list[Array] | None:
     for sample in array[:most]:
         one = sample[None]
         one = one.transpose(layout.permutation) if layout.fit is Fit.PERMUTED else one.reshape(shape)
-        column.append(np.ascontiguousarray(as_type(one, source, spec)))
+        column.append(np.asarray(as_type(one, source, spec), order="C"))
     return column

@@ -34,11 +34,19 @@ _TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One input or output: its name, the index of its tensor, and the name of the tensor's type."""
+    """One input or output.
+
+    Args:
+        name: As the signature calls it, else its tensor.
+        index: Of its tensor.
+        dtype: Of its tensor.
+        tensor: The tensor's own name, which other readers of the file may use.
+    """
 
     name: str
     index: int
     dtype: str
+    tensor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,5 +210,5 @@ def _name_ports(indices: Sequence[int], tensors: Sequence[Table], names: dict[st
             name = wanted
             while name in ports:
                 name += f"#{position}"
-            ports[name] = Port(name, index, _type_name(tensors[index]))
+            ports[name] = Port(name, index, _type_name(tensors[index]), tensors[index].text(_TENSOR_NAME))
     return tuple(ports.values())

@@ -89,8 +89,10 @@ def _bind(model: Any, signature: Signature, bound: Signature, artefact: Path) ->
 
 
 def _read_signature(model: Any, artefact: Path) -> Signature:
-    inputs = _named(model.inputs, "input")
-    outputs = _named(model.outputs, "output")
+    file = read_file(artefact) if artefact.suffix.lower() == ".tflite" else None
+    called = {port.tensor: port.name for port in (*file.inputs, *file.outputs)} if file is not None else {}
+    inputs = _named(model.inputs, "input", called)
+    outputs = _named(model.outputs, "output", called)
     for kind, ports in (("Input", inputs), ("Output", outputs)):
         for name, port in ports.items():
             _check_port(kind, name, port, artefact)
@@ -102,9 +104,9 @@ def _read_signature(model: Any, artefact: Path) -> Signature:
         symbols = input_symbols(artefact)
         told = read_quantization(artefact, {*inputs, *outputs})
         quantized = quantized or bool(is_quantized(artefact))
-    elif artefact.suffix.lower() == ".tflite":
-        file = read_file(artefact)
-        defaults, quantized = file.default_shapes, quantized or file.quantized
+    elif file is not None:
+        defaults = {called.get(name, name): shape for name, shape in file.default_shapes.items()}
+        quantized = quantized or file.quantized
     return Signature(
         tuple(
             TensorSpec(
@@ -130,14 +132,20 @@ def _default(shape: tuple[Dimension, ...], default: tuple[int, ...] | None) -> t
     return default if free and default is not None and len(default) == len(shape) else None
 
 
-def _named(ports: Iterable[Any], kind: str) -> dict[str, Any]:
+def _named(ports: Iterable[Any], kind: str, called: Mapping[str, str]) -> dict[str, Any]:
     """Return ports by name: the first of a port's names in the order of the alphabet, made unique.
 
     Two outputs of one tensor share its names; a port without any is called after its place.
+
+    Args:
+        ports: In the model's order.
+        kind: What a port without a name is called.
+        called: Tensor name to what the file's own signature calls it.
     """
     named: dict[str, Any] = {}
     for index, port in enumerate(ports):
         name = min(port.names, default=f"{kind}_{index}")
+        name = called.get(name, name)
         unique = name if name not in named else f"{name}#{index}"
         named[unique] = port
     return named

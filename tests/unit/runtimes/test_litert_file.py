@@ -23,8 +23,8 @@ from pytest_edgert.runtimes.litert_file import Port, read_file
 
 def test_ports_are_the_tensors_in_the_order_of_the_file(tmp_path: Path) -> None:
     found = read_file(save(tmp_path / "m.tflite", float_model()))
-    assert found.inputs == (Port("x", 0, "float32"), Port("q", 4, "int32"))
-    assert found.outputs == (Port("y", 3, "float32"), Port("p", 6, "int32"))
+    assert found.inputs == (Port("x", 0, "float32", "x"), Port("q", 4, "int32", "q"))
+    assert found.outputs == (Port("y", 3, "float32", "y"), Port("p", 6, "int32", "p"))
 
 
 def test_a_signature_names_the_ports_and_the_file_orders_them(tmp_path: Path) -> None:
