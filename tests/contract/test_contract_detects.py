@@ -162,6 +162,7 @@ def test_a_missing_accelerator_without_a_remedy_is_caught() -> None:
         Bad().test_accelerators_are_all_told(Silent())
 
 
+@pytest.mark.slow
 def test_an_accelerator_that_is_missing_is_a_skip_that_names_it(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -16,6 +16,8 @@ from onnx import TensorProto, helper
 from pytest_edgert.locks import FOLDER_VARIABLE
 from pytest_edgert.records import Verdict
 
+pytestmark = pytest.mark.slow
+
 GATE = ("--edge-model=net.onnx", "-k", "signature or artefact")
 
 

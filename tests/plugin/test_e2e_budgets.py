@@ -10,6 +10,8 @@ from e2e_runs import ON_ORT, EdgeProject
 
 from pytest_edgert.records import Verdict
 
+pytestmark = pytest.mark.slow
+
 DIGITS = Path(__file__).parents[2] / "examples/digits/digits.onnx"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from e2e_runs import ON_ORT, EdgeProject
 
 from pytest_edgert.records import Verdict
+
+pytestmark = pytest.mark.slow
 
 TESTS = """
 import numpy as np

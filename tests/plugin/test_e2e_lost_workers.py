@@ -7,6 +7,8 @@ from e2e_runs import ON_FAKE, EdgeProject
 
 from pytest_edgert.records import Verdict
 
+pytestmark = pytest.mark.slow
+
 #: What the message must say of each fault, besides the operation.
 SIGNS = {
     "kill": "SIGKILL",

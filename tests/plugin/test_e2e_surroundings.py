@@ -13,6 +13,8 @@ from e2e_runs import QUIET, EdgeProject
 
 import pytest_edgert
 
+pytestmark = pytest.mark.slow
+
 #: What pytest and this package need to run, without any runtime.
 NEEDED = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "numpy", "safetensors", "filelock", "pytest-edgert")
 

@@ -79,6 +79,7 @@ def test_a_file_that_is_no_model_is_a_row_with_its_reason_and_status_1(capsys, t
     assert "notes.onnx on no target: " in out
 
 
+@pytest.mark.slow
 def test_a_target_that_is_missing_is_a_row_beside_the_measured_one(capsys):
     status, out, err = bench(
         capsys, DIGITS, ORT, "--target=onnxruntime:tensorrt", "--format=csv", "--seconds=0.1", "--threads=1"

@@ -68,6 +68,7 @@ def entry(name, **options):
     return Entry(planned.cell, planned)
 
 
+@pytest.mark.slow
 def test_a_measured_row_has_every_figure_and_no_reason(pool):
     (row,) = measure_entries(pool, [entry("digits.onnx")])
     assert row.reason == ""
@@ -77,6 +78,7 @@ def test_a_measured_row_has_every_figure_and_no_reason(pool):
     assert row.runtime_version
 
 
+@pytest.mark.slow
 def test_rows_keep_the_order_of_the_entries_and_a_missing_target_its_reason(pool):
     missing = Entry(Cell("digits", "digits.onnx", "", "engine:npu"), problem=TargetMissingError("No NPU.", "Buy one."))
     first, second = measure_entries(pool, [missing, entry("digits_int8.onnx")])

@@ -66,6 +66,6 @@ def test_samples_are_found_beside_the_gate_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_value_names_the_line(tmp_path: Path, line: str, message: str) -> None:
-    with pytest.raises(UsageError, match="net.edge.toml:2") as caught:
+    with pytest.raises(UsageError, match=r"net\.edge\.toml:2") as caught:
         gate(tmp_path, line)
     assert message in str(caught.value)

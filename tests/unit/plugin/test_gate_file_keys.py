@@ -92,7 +92,7 @@ def test_a_wrong_key_or_value_names_its_line(tmp_path: Path, line: str, words: s
         'energy = { per_inference = "20mJ" }',
         "sustained = {}",
         "accuracy = {}",
-        'inputs = { ranges = {} }',
+        "inputs = { ranges = {} }",
         'latency = { p95 = "5ms", arrival = "every 33ms" }',
         "[device.pi]\nenergy = {}",
     ],
