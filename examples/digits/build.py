@@ -18,7 +18,6 @@ from export_tflite import export_int8 as export_int8_tflite
 from quantize import calibrate, quantize_layers
 from train import train
 
-
 #: Suffixes of the files that are made.
 SUFFIXES = (".onnx", ".tflite", ".xml", ".bin", ".mlmodel", ".npz")
 

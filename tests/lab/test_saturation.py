@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,16 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_edgert.contracts import parse_target
-from pytest_edgert.locks import DeviceLock
 from pytest_edgert.panel import Panel, check_agreement
 from pytest_edgert.records import Verdict
-from pytest_edgert.run import Run
-from pytest_edgert.runtimes.artefact import identify
-from pytest_edgert.runtimes.registry import adapter_references, runtimes
-from pytest_edgert.sessions import EdgeSession, SessionPlan, SessionPool
-from pytest_edgert.transports.local import TRANSPORT
+from pytest_edgert.sessions import EdgeSession
 
+OpenSession = Callable[..., EdgeSession]
 CHANNELS = 64
+
+
+def ones(path: Path) -> tuple[Path, ...]:
+    return (path.parent / "ones.npz",)
 
 
 def saturating_convolution(folder: Path, dtype: str) -> Path:
@@ -48,27 +47,14 @@ def saturating_convolution(folder: Path, dtype: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionPool]:
-    folder = tmp_path_factory.mktemp("run")
-    found = SessionPool(Run("test", folder), TRANSPORT, adapter_references(), DeviceLock("test", 60.0, folder))
-    yield found
-    found.close()
-
-
-def opened(pool: SessionPool, path: Path, target: str) -> EdgeSession:
-    asked = parse_target(target)
-    options = runtimes()[asked.runtime].info.variants.get(asked.variant, {})
-    samples = (path.parent / "ones.npz",)
-    return pool.session(SessionPlan(path.stem, identify(path), asked, tuple(sorted(options.items())), samples))
-
-
 @pytest.mark.lab
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
-def test_the_exact_value_is_within_a_step_and_the_oracle_says_so(pool: SessionPool, tmp_path: Path, dtype: str) -> None:
+def test_the_exact_value_is_within_a_step_and_the_oracle_says_so(
+    open_session: OpenSession, tmp_path: Path, dtype: str
+) -> None:
     path = saturating_convolution(tmp_path, dtype)
     feeds = {"x": np.ones((1, CHANNELS, 8, 8), np.float32)}
-    exact = opened(pool, path, "reference:cpu").infer(feeds)["y"]
+    exact = open_session(path, "reference:cpu", samples=ones(path)).infer(feeds)["y"]
     wanted = min(64.0, np.iinfo(dtype).max * 0.5)
     assert np.abs(exact - wanted).max() <= 0.5
 
@@ -77,13 +63,13 @@ def test_the_exact_value_is_within_a_step_and_the_oracle_says_so(pool: SessionPo
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 @pytest.mark.parametrize("target", ["onnxruntime:cpu", "openvino:cpu+f32", "openvino:cpu+avx2"])
 def test_a_runtime_that_saturates_fails_against_the_oracle_and_no_other(
-    pool: SessionPool, tmp_path: Path, dtype: str, target: str
+    open_session: OpenSession, tmp_path: Path, dtype: str, target: str
 ) -> None:
     path = saturating_convolution(tmp_path, dtype)
-    session = opened(pool, path, target)
+    session = open_session(path, target, samples=ones(path))
     found = float(session.infer({"x": np.ones((1, CHANNELS, 8, 8), np.float32)})["y"].min())
     saturates = found < 60
-    record = check_agreement(session, Panel((opened(pool, path, "reference:cpu"),)))
+    record = check_agreement(session, Panel((open_session(path, "reference:cpu", samples=ones(path)),)))
     print(f"{target} {dtype}: {found:g} of 64, {record.verdict.value}")  # noqa: T201 - the lab's log tells which CPU class
     assert record.verdict is (Verdict.FAIL if saturates else Verdict.PASS)
     if saturates:

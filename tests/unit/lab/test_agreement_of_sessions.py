@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,47 +13,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pytest_edgert.agreements import TOLERANCE_CHANGES, ToleranceChange, compare_sessions, independent
 from pytest_edgert.assertions import assert_agreement
-from pytest_edgert.contracts import OptionValue, parse_target
 from pytest_edgert.errors import NothingIndependentError, UsageError
-from pytest_edgert.locks import DeviceLock
 from pytest_edgert.panel import Panel, check_agreement, reference_session
 from pytest_edgert.recording import VerdictError
 from pytest_edgert.records import Verdict
-from pytest_edgert.run import Run
-from pytest_edgert.runtimes.artefact import identify
-from pytest_edgert.runtimes.registry import adapter_references
-from pytest_edgert.sessions import EdgeSession, SessionPlan, SessionPool
-from pytest_edgert.transports.local import TRANSPORT
+from pytest_edgert.sessions import EdgeSession
 
+OpenSession = Callable[..., EdgeSession]
 FAKE = {"inputs": [{"name": "x", "shape": [1, 4]}], "outputs": [{"name": "y", "of": "x"}]}
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionPool]:
-    folder = tmp_path_factory.mktemp("run")
-    lock = DeviceLock("test", 10.0, folder)
-    found = SessionPool(Run("test", folder), TRANSPORT, adapter_references(), lock)
-    yield found
-    found.close()
-
-
-def opened(
-    pool: SessionPool,
-    path: Path,
-    target: str,
-    outputs: dict[str, str] | None = None,
-    samples: tuple[Path, ...] = (),
-    **options: OptionValue,
-) -> EdgeSession:
-    plan = SessionPlan(
-        "net",
-        identify(path),
-        parse_target(target),
-        tuple(sorted(options.items())),
-        samples,
-        tuple((outputs or {}).items()),
-    )
-    return pool.session(plan)
 
 
 def onnx_file(
@@ -77,24 +44,24 @@ def net(tmp_path: Path) -> Path:
     return onnx_file(tmp_path, "net.onnx")
 
 
-def test_other_kernels_of_the_same_runtime_are_compared_on_the_same_feeds(pool: SessionPool, net: Path) -> None:
-    session = opened(pool, net, "onnxruntime:cpu")
-    other = opened(pool, net, "onnxruntime:cpu+unoptimized", optimization="disabled")
+def test_other_kernels_of_the_same_runtime_are_compared_on_the_same_feeds(open_session: OpenSession, net: Path) -> None:
+    session = open_session(net, "onnxruntime:cpu")
+    other = open_session(net, "onnxruntime:cpu+unoptimized")
     found = compare_sessions(session, other)
     assert (found.question, found.verdict, found.n_feeds) == ("implementation", Verdict.PASS, 4)
     assert found.outputs[0].matched_by == "name"
     assert found.outputs[0].tolerance_source
 
 
-def test_threads_make_no_second_opinion(pool: SessionPool, net: Path) -> None:
-    one, two = (opened(pool, net, "onnxruntime:cpu", threads=n) for n in (1, 2))
+def test_threads_make_no_second_opinion(open_session: OpenSession, net: Path) -> None:
+    one, two = (open_session(net, "onnxruntime:cpu", threads=n) for n in (1, 2))
     assert not independent(one, two)
     with pytest.raises(UsageError, match="compared with itself"):
         compare_sessions(one, two)
 
 
-def test_with_nobody_independent_the_check_is_inconclusive(pool: SessionPool, net: Path) -> None:
-    session = opened(pool, net, "onnxruntime:cpu")
+def test_with_nobody_independent_the_check_is_inconclusive(open_session: OpenSession, net: Path) -> None:
+    session = open_session(net, "onnxruntime:cpu")
     record = check_agreement(session, Panel((session,)))
     assert record.verdict is Verdict.INCONCLUSIVE
     assert "Nothing independent to compare with" in record.reason
@@ -102,82 +69,88 @@ def test_with_nobody_independent_the_check_is_inconclusive(pool: SessionPool, ne
         reference_session(session, Panel((session,)))
 
 
-def test_another_network_fails_the_port(pool: SessionPool, tmp_path: Path, net: Path) -> None:
-    other = opened(pool, onnx_file(tmp_path, "other.onnx", scale=1.5), "onnxruntime:cpu")
-    record = check_agreement(opened(pool, net, "onnxruntime:cpu"), Panel((), (other,)))
+def test_another_network_fails_the_port(open_session: OpenSession, tmp_path: Path, net: Path) -> None:
+    other = open_session(onnx_file(tmp_path, "other.onnx", scale=1.5), "onnxruntime:cpu")
+    record = check_agreement(open_session(net, "onnxruntime:cpu"), Panel((), (other,)))
     assert record.verdict is Verdict.FAIL
     assert record.reason.startswith("port, against other.onnx on onnxruntime:cpu")
 
 
 def test_a_port_that_computes_the_same_passes_but_asks_for_a_witness(
-    pool: SessionPool, tmp_path: Path, net: Path
+    open_session: OpenSession, tmp_path: Path, net: Path
 ) -> None:
     twin = onnx_file(tmp_path, "twin.onnx", scale=1.0000001)
-    record = check_agreement(opened(pool, net, "onnxruntime:cpu"), Panel((), (opened(pool, twin, "onnxruntime:cpu"),)))
+    record = check_agreement(open_session(net, "onnxruntime:cpu"), Panel((), (open_session(twin, "onnxruntime:cpu"),)))
     assert [one.verdict for one in record.agreement] == [Verdict.PASS]
     assert record.verdict is Verdict.INCONCLUSIVE
 
 
-def test_renamed_outputs_are_paired_by_the_map_and_else_refused(pool: SessionPool, tmp_path: Path, net: Path) -> None:
+def test_renamed_outputs_are_paired_by_the_map_and_else_refused(
+    open_session: OpenSession, tmp_path: Path, net: Path
+) -> None:
     renamed = onnx_file(tmp_path, "renamed.onnx", output="Identity", scale=1.0000001)
-    reference = opened(pool, net, "onnxruntime:cpu")
-    mapped = opened(pool, renamed, "onnxruntime:cpu", outputs={"Identity": "y"})
+    reference = open_session(net, "onnxruntime:cpu")
+    mapped = open_session(renamed, "onnxruntime:cpu", outputs={"Identity": "y"})
     assert compare_sessions(mapped, reference).outputs[0].matched_by == "map"
     assert compare_sessions(reference, mapped).outputs[0].matched_by == "map"
-    assert compare_sessions(opened(pool, renamed, "onnxruntime:cpu"), reference).outputs[0].matched_by == "shape"
+    assert compare_sessions(open_session(renamed, "onnxruntime:cpu"), reference).outputs[0].matched_by == "shape"
 
 
-def test_an_artefact_that_ends_elsewhere_is_another_model(pool: SessionPool, tmp_path: Path, net: Path) -> None:
+def test_an_artefact_that_ends_elsewhere_is_another_model(open_session: OpenSession, tmp_path: Path, net: Path) -> None:
     wide = onnx_file(tmp_path, "wide.onnx", shape=(3, 4))
-    record = check_agreement(opened(pool, wide, "onnxruntime:cpu"), Panel((), (opened(pool, net, "onnxruntime:cpu"),)))
+    record = check_agreement(open_session(wide, "onnxruntime:cpu"), Panel((), (open_session(net, "onnxruntime:cpu"),)))
     assert record.verdict is Verdict.FAIL
     assert "another model" in record.reason or "contradict" in record.reason or "cannot" in record.reason
 
 
-def test_a_witness_that_cannot_open_is_noted_and_decides_nothing(pool: SessionPool, tmp_path: Path, net: Path) -> None:
+def test_a_witness_that_cannot_open_is_noted_and_decides_nothing(
+    open_session: OpenSession, tmp_path: Path, net: Path
+) -> None:
     path = tmp_path / "broken.fake"
     path.write_text(json.dumps({**FAKE, "outputs": [{"name": "y", "of": "x", "operator": "Nonesuch"}]}))
-    session = opened(pool, net, "onnxruntime:cpu")
-    witness = opened(pool, net, "onnxruntime:cpu+unoptimized", optimization="disabled")
-    record = check_agreement(session, Panel((witness,), (opened(pool, path, "fake:cpu"),)))
+    session = open_session(net, "onnxruntime:cpu")
+    witness = open_session(net, "onnxruntime:cpu+unoptimized")
+    record = check_agreement(session, Panel((witness,), (open_session(path, "fake:cpu"),)))
     assert record.verdict is Verdict.PASS
     assert "could not take part" in record.notes[0]
 
 
-def test_a_lost_witness_is_noted_but_a_lost_session_is_infra(pool: SessionPool, tmp_path: Path) -> None:
+def test_a_lost_witness_is_noted_but_a_lost_session_is_infra(open_session: OpenSession, tmp_path: Path) -> None:
     path = tmp_path / "net.fake"
     path.write_text(json.dumps(FAKE))
-    session = opened(pool, path, "fake:cpu")
-    witness = opened(pool, path, "fake:cpu+doubled", factor=2, fault="abort", fault_in="infer")
+    session = open_session(path, "fake:cpu")
+    witness = open_session(path, "fake:cpu+doubled", fault="abort", fault_in="infer")
     assert check_agreement(session, Panel((witness,))).verdict is Verdict.INCONCLUSIVE
-    dying = opened(pool, path, "fake:cpu", fault="abort", fault_in="infer")
-    doubled = opened(pool, path, "fake:cpu+doubled", factor=2)
+    dying = open_session(path, "fake:cpu", fault="abort", fault_in="infer")
+    doubled = open_session(path, "fake:cpu+doubled")
     assert check_agreement(dying, Panel((doubled,))).verdict is Verdict.INFRA
 
 
-def test_a_wrong_implementation_fails_and_the_error_holds_the_record(pool: SessionPool, tmp_path: Path) -> None:
+def test_a_wrong_implementation_fails_and_the_error_holds_the_record(open_session: OpenSession, tmp_path: Path) -> None:
     path = tmp_path / "net.fake"
     path.write_text(json.dumps(FAKE))
-    session, doubled = opened(pool, path, "fake:cpu"), opened(pool, path, "fake:cpu+doubled", factor=2)
+    session, doubled = open_session(path, "fake:cpu"), open_session(path, "fake:cpu+doubled")
     with pytest.raises(VerdictError) as caught:
         assert_agreement(doubled, session)
     assert caught.value.record.agreement[0].outputs[0].broken
 
 
-def test_an_argument_loosens_only_with_a_reason(pool: SessionPool, tmp_path: Path) -> None:
+def test_an_argument_loosens_only_with_a_reason(open_session: OpenSession, tmp_path: Path) -> None:
     path = tmp_path / "net.fake"
     path.write_text(json.dumps(FAKE))
-    session, doubled = opened(pool, path, "fake:cpu"), opened(pool, path, "fake:cpu+doubled", factor=2)
+    session, doubled = open_session(path, "fake:cpu"), open_session(path, "fake:cpu+doubled")
     loose = {"rtol": 9.0, "sqnr_db": None, "atol": 9.0}
     with pytest.raises(UsageError, match="no reason is given"):
         assert_agreement(doubled, session, tolerance=loose)
     assert assert_agreement(doubled, session, tolerance=loose, reason="doubled on purpose").verdict is Verdict.PASS
 
 
-def test_the_gate_files_tolerance_holds_and_the_argument_overrides_it(pool: SessionPool, tmp_path: Path) -> None:
+def test_the_gate_files_tolerance_holds_and_the_argument_overrides_it(
+    open_session: OpenSession, tmp_path: Path
+) -> None:
     path = tmp_path / "net.fake"
     path.write_text(json.dumps(FAKE))
-    session, doubled = opened(pool, path, "fake:cpu"), opened(pool, path, "fake:cpu+doubled", factor=2)
+    session, doubled = open_session(path, "fake:cpu"), open_session(path, "fake:cpu+doubled")
     gate = ToleranceChange({"rtol": 9.0, "sqnr_db": -9.0}, "doubled on purpose", "net.edge.toml:3")
     token = TOLERANCE_CHANGES.set((gate,))
     try:
@@ -188,9 +161,9 @@ def test_the_gate_files_tolerance_holds_and_the_argument_overrides_it(pool: Sess
         TOLERANCE_CHANGES.reset(token)
 
 
-def test_given_feeds_are_the_ones_compared(pool: SessionPool, net: Path) -> None:
-    session = opened(pool, net, "onnxruntime:cpu")
-    other = opened(pool, net, "onnxruntime:cpu+unoptimized", optimization="disabled")
+def test_given_feeds_are_the_ones_compared(open_session: OpenSession, net: Path) -> None:
+    session = open_session(net, "onnxruntime:cpu")
+    other = open_session(net, "onnxruntime:cpu+unoptimized")
     nothing_finite = {"x": np.full((1, 4), np.nan, np.float32)}
     with pytest.raises(VerdictError) as caught:
         assert_agreement(session, other, nothing_finite)
@@ -198,10 +171,10 @@ def test_given_feeds_are_the_ones_compared(pool: SessionPool, net: Path) -> None
     assert assert_agreement(session, other, {"x": np.ones((1, 4), np.float32)}).agreement[0].n_feeds == 1
 
 
-def test_recorded_samples_are_used_when_there_are_some(pool: SessionPool, tmp_path: Path, net: Path) -> None:
+def test_recorded_samples_are_used_when_there_are_some(open_session: OpenSession, tmp_path: Path, net: Path) -> None:
     np.savez(tmp_path / "s.npz", x=np.ones((3, 4), np.float32), labels=np.arange(3))
-    session = opened(pool, net, "onnxruntime:cpu", samples=(tmp_path / "s.npz",))
+    session = open_session(net, "onnxruntime:cpu", samples=(tmp_path / "s.npz",))
     assert [feeds["x"].tolist() for feeds in session.feed_sets()] == [[[1.0] * 4]] * 3
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(UsageError, match="cannot be read"):
-        opened(pool, net, "onnxruntime:cpu", samples=(tmp_path / "bad.npz",)).feed_sets()
+        open_session(net, "onnxruntime:cpu", samples=(tmp_path / "bad.npz",)).feed_sets()

@@ -74,7 +74,7 @@ def test_a_dimension_is_bound_by_name(tmp_path: Path, name: str, first: str | No
 
 def test_an_unknown_dimension_names_the_models_own(tmp_path: Path) -> None:
     path = save(one_node("Relu", shape=("rows", "columns")), tmp_path)
-    with pytest.raises(UsageError, match="no free dimension 'row'. Its free dimensions: columns, rows"):
+    with pytest.raises(UsageError, match=r"no free dimension 'row'\. Its free dimensions: columns, rows"):
         RUNTIME.open(path, "cpu", {"dimension.row": 4})
 
 
