@@ -30,7 +30,7 @@ DOCTOR_SCHEMA = 1
 
 _WIDTH = 100
 _NOT_YET = {
-    "golden": "listing and pruning goldens",
+    "golden prune": "deleting goldens that no test uses",
     "profiles show": "showing one profile",
     "profiles check": "checking a profile against a device",
     "doctor --device": "asking a device other than this machine",
@@ -97,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _doctor(chosen.profiles, as_json=chosen.json)
         if chosen.command == "bench":
             return cli_bench.run(chosen)
+        if chosen.command == "golden":
+            return _list_goldens(chosen.folder)
         return _list_profiles(chosen.profiles)
     except EdgertError as error:
         sys.stderr.write(_wrapped(f"edgert: {error}") + "\n")
@@ -128,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help="a further folder of profiles; repeatable",
         )
-    commands.add_parser("golden", help="list and prune goldens (not built yet)")
+    golden = commands.add_parser("golden", help="list the goldens below a folder, and what is wrong with them")
+    golden.add_argument("action", nargs="?", choices=["list", "prune"], default="list")
+    golden.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to look; default: here")
     return parser
 
 
@@ -140,8 +144,16 @@ def _refuse_not_yet(chosen: argparse.Namespace) -> None:
         if name in _NOT_YET:
             raise NotYetError(
                 f"`edgert {name}` is not built yet: {_NOT_YET[name]}.",
-                "`edgert doctor`, `edgert bench` and `edgert profiles list` are there.",
+                "`edgert doctor`, `edgert bench`, `edgert golden list` and `edgert profiles list` are there.",
             )
+
+
+def _list_goldens(folder: Path) -> int:
+    from pytest_edgert.golden.listing import list_goldens, listing_lines
+
+    entries = list_goldens(folder)
+    sys.stdout.write("\n".join(listing_lines(entries)) + "\n")
+    return 1 if any(entry.problem for entry in entries) else 0
 
 
 def _doctor(folders: Sequence[Path], *, as_json: bool) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_edgert import assert_latency
+from pytest_edgert import assert_agreement, assert_latency
 
 pytestmark = pytest.mark.edge_model("digits.onnx", "digits_int8.onnx")
 
@@ -33,6 +33,16 @@ def test_signature(edge_session):
 @pytest.mark.latency_budget("p95=5ms")
 def test_latency(edge_session, latency_budget):
     assert_latency(edge_session, latency_budget)
+
+
+def test_it_agrees_with_the_float_model(edge_session, edge_reference, held_out):
+    images, _ = held_out
+    for image in images[:4]:
+        assert_agreement(edge_session, edge_reference, {"image": image[None]})
+
+
+def test_golden(edge_session, edge_golden):
+    edge_golden.check(edge_session)
 
 
 def test_held_out_digits_are_read_right(edge_session, edge_target, held_out):

@@ -1,6 +1,8 @@
 """The command `edgert`: what it prints and the status it ends with."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +166,18 @@ def test_doctor_tells_why_each_missing_accelerator_is_missing(capsys):
     missing = [one for runtime in runtimes for one in runtime["accelerators"] if one["state"] != "usable"]
     assert missing
     assert all(one["reason"] and one["remedy"] for one in missing)
+
+
+def test_goldens_below_a_folder_are_listed_with_their_problems(tmp_path, capsys):
+    example = Path(__file__).parents[2] / "examples" / "digits" / "goldens"
+    shutil.copytree(example, tmp_path / "deep" / "goldens")
+    assert cli.main(["golden", "list", str(tmp_path)]) == 0
+    assert "gate--digits--digits.onnx" in capsys.readouterr().out
+    next((tmp_path / "deep" / "goldens").glob("*.safetensors")).unlink()
+    assert cli.main(["golden", "list", str(tmp_path)]) == 1
+    assert "PROBLEM" in capsys.readouterr().out
+
+
+def test_a_folder_of_goldens_that_is_not_there_is_named(tmp_path, capsys):
+    assert cli.main(["golden", "list", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere is not a folder" in capsys.readouterr().err
