@@ -92,6 +92,8 @@ def _ask_witnesses(session: EdgeSession, witnesses: Sequence[EdgeSession], notes
 
 def _ask_reference(session: EdgeSession, references: Sequence[EdgeSession], notes: list[str]) -> list[Agreement]:
     for reference in references:
+        if not independent(session, reference):
+            return []  # the cell is the reference itself
         answer = _ask(session, reference, notes)
         if answer:
             return answer

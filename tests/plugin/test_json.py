@@ -105,4 +105,4 @@ def test_the_death_of_an_xdist_worker_is_in_it(on_gate: OnGate, project: pytest.
     on_gate("die", "-n1", "--max-worker-restart=0")
     data = written(project)
     assert [item["verdict"] for item in data["items"]] == ["INFRA"]
-    assert len(data["not_run"]) == 6
+    assert len(data["not_run"]) == 7
