@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_edgert.agreement.tolerance import Change, Tolerance
     from pytest_edgert.tensors import Array, Feeds, Signature
 
+#: Effective precisions below float32, as runtimes call them.
+REDUCED = ("bf16", "f16", "fp16", "tf32", "bfloat16", "float16")
 IMPLEMENTATION, PORT = "implementation", "port"
 
 
@@ -84,7 +86,7 @@ def compare_sessions(
 
     if not independent(session, other):
         raise UsageError(
-            f"{name_of(session)} would be compared with itself.",
+            f"{session.title} would be compared with itself.",
             "Compare with another runtime, another variant or the oracle.",
         )
     matching = _match_outputs(session, other)
@@ -98,7 +100,7 @@ def compare_sessions(
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in other.signature.outputs},
     )
-    return told(compared, question, name_of(other), len(pairs))
+    return told(compared, question, other.title, len(pairs))
 
 
 def _match_outputs(session: EdgeSession, other: EdgeSession) -> Matching:
@@ -238,6 +240,14 @@ def _figures(output: OutputComparison) -> dict[str, Plain]:
     return figures
 
 
-def name_of(session: EdgeSession) -> str:
-    """Return what messages call a session: artefact and target."""
-    return f"{session.plan.artefact.path.name} on {session.target}"
+def remedy_for(session: EdgeSession) -> str:
+    """Return what to do about a disagreement; names a reduced precision, the commonest cause."""
+    precision = str(session.placement.detail.get("precision") or "")
+    reduced = (
+        f"{session.target} computes in {precision} here: where the runtime offers more, ask for it"
+        f" (--edge-option={session.target.runtime}.precision=f32). "
+    )
+    return (reduced if precision in REDUCED else "") + (
+        "Look at the output named above; another variant of the runtime (edgert doctor lists them) can name the cause."
+        " Where the difference is right, say so: edge_tolerance(..., reason=…), or the gate file's agreement."
+    )

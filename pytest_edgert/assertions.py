@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_edgert import recording
-from pytest_edgert.agreements import ToleranceChange, compare_sessions
+from pytest_edgert.agreements import ToleranceChange, compare_sessions, remedy_for
 from pytest_edgert.harness import Finding, check_latency, judge
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Budget, CheckRecord
@@ -61,7 +61,7 @@ def assert_agreement(
         reference: Another runtime, variant or artefact of the same network.
         feeds: Feeds of `session`; samples or seeded feeds by default. A comparison on given feeds is recorded only
             when it is not green, so that generated examples do not flood the report.
-        tolerance: Changes of the tolerance by field of `agreement.tolerance.Tolerance`, such as ``{"lsb": 1}``.
+        tolerance: Changes of the tolerance, named as in gate files, such as ``{"lsb": 1, "sqnr": 40}``.
         reason: Why; required when the tolerance becomes looser.
 
     Returns:
@@ -75,7 +75,8 @@ def assert_agreement(
 
     def find() -> Finding:
         agreement = compare_sessions(session, reference, None if feeds is None else [feeds], extra)
-        return Finding(agreement.verdict, f"{agreement.question}: {agreement.reason}", agreements=(agreement,))
+        remedy = "" if agreement.verdict.green else remedy_for(session)
+        return Finding(agreement.verdict, f"{agreement.question}: {agreement.reason}", remedy, agreements=(agreement,))
 
     record = judge("agreement", session, find)
     if feeds is None or not record.verdict.green:

@@ -109,7 +109,7 @@ def check_load(session: EdgeSession, cold: Limit = None, first: Limit = None) ->
 
 
 def _find_load(session: EdgeSession, cold: Limit, first: Limit) -> Finding:
-    with session.pool.lock.exclusive(f"load of {session!r}"), session.pool.private(session.plan) as private:
+    with session.pool.lock.exclusive(f"load of {session.title}"), session.pool.private(session.plan) as private:
         opened = private.open()
         first_s = private.timed_infer(private.feeds())[1]
     amounts = (
@@ -127,7 +127,7 @@ def check_memory(session: EdgeSession, peak: Limit = None) -> CheckRecord:
 
 
 def _find_memory(session: EdgeSession, peak: Limit) -> Finding:
-    with session.pool.lock.exclusive(f"memory of {session!r}"), session.pool.private(session.plan) as private:
+    with session.pool.lock.exclusive(f"memory of {session.title}"), session.pool.private(session.plan) as private:
         bare = private.worker.peak_rss_bytes()
         private.open()
         for _ in range(REPEATS):

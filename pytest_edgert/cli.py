@@ -47,6 +47,7 @@ class RuntimeState:
     remedy: str
     enumerated: bool
     accelerators: tuple[Presence, ...] = ()
+    variants: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -214,6 +215,7 @@ def _runtime_states() -> tuple[RuntimeState, ...]:
                 remedy="" if name in answers else how_to_install(info),
                 enumerated=info.enumerated,
                 accelerators=tuple(accelerators),
+                variants=tuple(info.variants),
             )
         )
     return tuple(states)
@@ -252,6 +254,8 @@ def _runtime_lines(runtime: RuntimeState) -> Iterator[str]:
         yield _row(f"  {one.name}", f"{one.state.value}{': ' if one.reason else ''}{one.reason}")
         if one.remedy:
             yield _row("", f"-> {one.remedy}")
+    if runtime.variants:
+        yield _row("  variants", ", ".join(f"+{name}" for name in runtime.variants))
 
 
 #: Endings of the names of readings, what one unit shown is worth, and how it is written.

@@ -13,7 +13,7 @@ import numpy as np
 from pytest_edgert import clock
 from pytest_edgert.agreement.compare import compare_outputs
 from pytest_edgert.agreement.match import match
-from pytest_edgert.agreements import name_of, told, tolerances
+from pytest_edgert.agreements import told, tolerances
 from pytest_edgert.errors import ArtefactError, GoldenMissingError
 from pytest_edgert.golden.describe import check_inputs, describe_tensors
 from pytest_edgert.golden.manifest import (
@@ -197,7 +197,7 @@ def _record(session: EdgeSession, golden: EdgeGolden, present: Golden | None, wh
     path = golden.store.write(Golden(manifest, outputs, dict(feeds) if stored else None))
     change = f" {describe_change(present.outputs, outputs)}" if present is not None and same_inputs else ""
     return Finding(
-        Verdict.MEASURED, f"Recorded {path}: {why}{change}", notes=(f"recorded from {name_of(session)}; look at it",)
+        Verdict.MEASURED, f"Recorded {path}: {why}{change}", notes=(f"recorded from {session.title}; look at it",)
     )
 
 

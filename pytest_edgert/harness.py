@@ -113,7 +113,7 @@ def _find_latency(session: EdgeSession, budgets: tuple[Budget, ...], notes: tupl
     workers = run.latency_workers if budgets else 1
     plan = replace(run.plan, budgets=budgets, beta=run.plan.beta / workers)
     found: list[Finding] = []
-    with session.pool.lock.exclusive(f"latency of {session!r}"):
+    with session.pool.lock.exclusive(f"latency of {session.title}"):
         for turn in range(workers):
             found.append(_measure_once(session, plan, f"worker {turn + 1} of {workers}" if workers > 1 else ""))
             if found[-1].verdict not in (Verdict.PASS, Verdict.MEASURED):

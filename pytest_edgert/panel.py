@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_edgert.agreements import IMPLEMENTATION, compare_sessions, independent, name_of, question_of
+from pytest_edgert.agreements import IMPLEMENTATION, compare_sessions, independent, question_of, remedy_for
 from pytest_edgert.errors import (
     ArtefactError,
     NothingIndependentError,
@@ -19,8 +19,6 @@ from pytest_edgert.sessions import EdgeSession
 
 #: The runtime that is the exact oracle.
 ORACLE = "reference"
-#: Effective precisions below float32, as runtimes call them.
-REDUCED = ("bf16", "f16", "fp16", "tf32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +29,12 @@ class Panel:
         witnesses: Sessions of the same artefact: the oracle, other runtimes, other kernels of the same runtime.
         references: Sessions of the reference artefact; the first that can run it is compared with. Empty for the
             reference artefact itself.
+        named: Whether the user named the reference: without its word there is no verdict on the port.
     """
 
     witnesses: tuple[EdgeSession, ...] = ()
     references: tuple[EdgeSession, ...] = ()
+    named: bool = False
 
 
 def reference_session(session: EdgeSession, panel: Panel) -> EdgeSession:
@@ -54,7 +54,7 @@ def reference_session(session: EdgeSession, panel: Panel) -> EdgeSession:
             continue
         return other
     raise NothingIndependentError(
-        f"Nothing independent to compare {name_of(session)} with: no reference, no oracle and no second runtime runs it.",
+        f"Nothing independent to compare {session.title} with: no reference, no oracle and no second runtime runs it.",
         'Install more runtimes (pip install "pytest-edgert[cpu]") or give a golden.',
     )
 
@@ -70,11 +70,20 @@ def _find_agreement(session: EdgeSession, panel: Panel) -> Finding:
     found = [*_ask_witnesses(session, panel.witnesses, notes), *_ask_reference(session, panel.references, notes)]
     if not any(one.question == IMPLEMENTATION for one in found):
         return _nothing_independent(session, found, notes)
+    silent = panel.named and any(independent(session, one) for one in panel.references)
+    if silent and not any(one.reference == panel.references[0].title for one in found):
+        return Finding(
+            Verdict.INCONCLUSIVE,
+            f"The reference that was named, {panel.references[0].title}, could not take part.",
+            "Install what it needs, or name another reference.",
+            agreements=tuple(found),
+            notes=tuple(notes),
+        )
     deciding = [one for one in found if one.decides]
     verdict = worst([one.verdict for one in deciding])
     first = next(one for one in deciding if one.verdict is verdict)
     reason = f"{first.question}, against {first.reference}: {first.reason}"
-    remedy = "" if verdict.green else _remedy(session)
+    remedy = "" if verdict.green else remedy_for(session)
     return Finding(verdict, reason, remedy, agreements=tuple(found), notes=tuple(notes))
 
 
@@ -109,11 +118,11 @@ def _ask(session: EdgeSession, other: EdgeSession, notes: list[str]) -> list[Agr
     except (UnsupportedModelError, TargetMissingError, ArtefactError, WorkerError) as error:
         if isinstance(error, WorkerError):
             session.infer(session.feed_sets()[0])  # raises when it is this session that loses its worker
-        notes.append(f"{name_of(other)} could not take part: {error.message}")
+        notes.append(f"{other.title} could not take part: {error.message}")
         return []
     except MatchError as error:
         question = question_of(session, other)
-        return [Agreement(question, name_of(other), Verdict.FAIL, str(error))]
+        return [Agreement(question, other.title, Verdict.FAIL, str(error))]
 
 
 def _nothing_independent(session: EdgeSession, found: list[Agreement], notes: list[str]) -> Finding:
@@ -121,24 +130,11 @@ def _nothing_independent(session: EdgeSession, found: list[Agreement], notes: li
     broken = next((one for one in found if not one.verdict.green), None)
     if broken is not None:
         reason = f"{broken.question}, against {broken.reference}: {broken.reason}"
-        return Finding(broken.verdict, reason, _remedy(session), agreements=tuple(found), notes=tuple(notes))
+        return Finding(broken.verdict, reason, remedy_for(session), agreements=tuple(found), notes=tuple(notes))
     return Finding(
         Verdict.INCONCLUSIVE,
         f"Nothing independent to compare with: no oracle and no second runtime ran {session.plan.artefact.path.name}.",
         'Install more runtimes (pip install "pytest-edgert[cpu]") or give a golden.',
         agreements=tuple(found),
         notes=tuple(notes),
-    )
-
-
-def _remedy(session: EdgeSession) -> str:
-    """Return what to do about a disagreement; names a reduced precision, the commonest cause."""
-    precision = str(session.placement.detail.get("precision") or "")
-    reduced = (
-        f"{session.target} computes in {precision} here: where the runtime offers more, ask for it"
-        f" (--edge-option={session.target.runtime}.precision=f32). "
-    )
-    return (reduced if precision in REDUCED else "") + (
-        "Look at the output named above; another variant of the runtime (edgert doctor lists them) can name the cause."
-        " Where the difference is right, say so: edge_tolerance(..., reason=…), or the gate file's agreement."
     )

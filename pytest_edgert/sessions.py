@@ -97,7 +97,12 @@ class EdgeSession:
         self._losses = 0
 
     def __repr__(self) -> str:
-        return f"<EdgeSession {self.plan.artefact.path.name} on {self.plan.target}>"
+        return f"<EdgeSession {self.title}>"
+
+    @property
+    def title(self) -> str:
+        """What messages call it: artefact and target."""
+        return f"{self.plan.artefact.path.name} on {self.plan.target}"
 
     @property
     def target(self) -> Target:

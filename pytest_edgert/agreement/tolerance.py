@@ -71,6 +71,19 @@ class Tolerance:
         return tuple(name for name in (*UPPER_LIMITS, *LOWER_LIMITS) if getattr(self, name) is not None)
 
 
+#: What people write for a field, in gate files, marks and calls.
+WRITTEN: Mapping[str, str] = {
+    "rtol": "rtol",
+    "atol": "atol",
+    "lsb": "lsb",
+    "ulp": "ulp",
+    "sqnr": "sqnr_db",
+    "top1": "top1",
+    "over_one": "over_one_share",
+    "cosine": "cosine",
+    "norm_ratio": "norm_ratio",
+    "nan": "nan",
+}
 #: Fields where a larger number is looser.
 UPPER_LIMITS = ("rtol", "atol", "atol_rms", "lsb", "over_one_share", "bias_lsb", "ulp", "norm_ratio")
 #: Fields where a smaller number is looser.
@@ -98,7 +111,8 @@ def override(default: Tolerance, changes: Mapping[str, Change], reason: str = ""
         UsageError: An unknown field, a value out of range, a cosine without a norm ratio, or a looser field
             without a reason.
     """
-    values = {name: _checked(name, value) for name, value in changes.items()}
+    fields = {WRITTEN.get(name, name): value for name, value in changes.items()}
+    values = {name: _checked(name, value) for name, value in fields.items()}
     if "atol" in values and "atol_rms" not in values:
         values["atol_rms"] = None
     changed = dataclasses.replace(

@@ -46,7 +46,7 @@ def _bound_shape(spec: TensorSpec) -> tuple[int, ...]:
         return lengths
     if spec.default_shape is not None:
         return spec.default_shape
-    found = "x".join("?" if length is None else str(length) for length in spec.shape)
+    found = " x ".join("?" if length is None else str(length) for length in spec.shape)
     example = "x".join(str(length) if isinstance(length, int) else "1" for length in spec.shape)
     raise UsageError(
         f"Input {spec.name!r} has free dimensions: {found}.",

@@ -83,13 +83,19 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
     return gate.collect_file(path, parent)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the gates of models that no path led to."""
-    if options.value_of(config, "edge_model"):
-        from pytest_edgert.plugin import gate
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Add the gates of models that no path led to; no selection drops an artefact that cannot be one."""
+    if not options.value_of(config, "edge_model"):
+        return (yield)
+    from pytest_edgert.plugin import gate
 
-        items.extend(gate.missing_gates(session, items))
+    items.extend(gate.missing_gates(session, items))
+    problems = [item for item in items if isinstance(item, gate.ArtefactProblem)]
+    yield
+    items.extend(item for item in problems if item not in items)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

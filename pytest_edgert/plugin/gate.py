@@ -268,13 +268,19 @@ def _needed(cells: list[CellPlan], test: pytest.Item) -> list[CellPlan]:
 def header_lines(config: pytest.Config) -> list[str]:
     """Return what the header says of the models: how to compare two, and which gate files are used."""
     models = state.models_of(config)
-    hint = comparison_hint(models)
+    gates = {gate.path for model in models for artefact in model.artefacts if (gate := _gate_or_none(artefact))}
+    hint = "" if len(gates) == 1 else comparison_hint(models)
     lines = [f"edgert: {hint}"] if hint else []
     for artefact in (artefact for model in models for artefact in model.artefacts):
-        try:
-            gate = find_gate_file(artefact)
-        except EdgertError:
-            continue  # said by the gate itself, where it stops the collection
+        gate = _gate_or_none(artefact)
         if gate is not None:
             lines.append(f"edgert: {artefact.name} is judged by {os.path.relpath(gate.path, config.rootpath)}")
     return lines
+
+
+def _gate_or_none(artefact: Path) -> GateFile | None:
+    """Return the gate file of an artefact; a wrong one is said by the gate itself, where it stops the collection."""
+    try:
+        return find_gate_file(artefact)
+    except EdgertError:
+        return None

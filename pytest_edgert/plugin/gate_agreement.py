@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_edgert.agreement.tolerance import WRITTEN
 from pytest_edgert.errors import UsageError
 from pytest_edgert.plugin import targets
 
@@ -15,20 +16,6 @@ if TYPE_CHECKING:
 
 #: The reference that is computed exactly from the reference artefact.
 ORACLE = "oracle"
-
-#: Keys of `agreement` and the field of a tolerance each sets; `reason` is read apart.
-TOLERANCE_KEYS: Mapping[str, str] = {
-    "rtol": "rtol",
-    "atol": "atol",
-    "lsb": "lsb",
-    "ulp": "ulp",
-    "sqnr": "sqnr_db",
-    "top1": "top1",
-    "over_one": "over_one_share",
-    "cosine": "cosine",
-    "norm_ratio": "norm_ratio",
-    "nan": "nan",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +31,11 @@ class Reference:
     artefact: Path | None = None
     target: Target | None = None
     text: str = ""
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the exact oracle was named."""
+        return self.text.rpartition("@")[2].strip() == ORACLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +104,9 @@ def read_changes(table: Mapping[str, Any], where: str) -> tuple[dict[str, float 
     for key, value in table.items():
         if key == "reason":
             continue
-        if key not in TOLERANCE_KEYS:
-            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*TOLERANCE_KEYS, "reason")))
-        changes[TOLERANCE_KEYS[key]] = _value(key, value, where)
+        if key not in WRITTEN:
+            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*WRITTEN, "reason")))
+        changes[WRITTEN[key]] = _value(key, value, where)
     reason = table.get("reason", "")
     if not isinstance(reason, str):
         raise UsageError(f"{where}: reason is {reason!r}, wanted a sentence.")
@@ -141,10 +133,10 @@ def _changes(table: object, places: Places) -> tuple[dict[str, float | str], str
             f"{places.where(('agreement',))} is {table!r}, wanted a table.", "Write agreement = { lsb = 3 }."
         )
     for key in table:
-        if key not in (*TOLERANCE_KEYS, "reason"):
+        if key not in (*WRITTEN, "reason"):
             raise UsageError(
                 f"{places.where(('agreement', key))} is no tolerance.",
-                targets.nearest(key, (*TOLERANCE_KEYS, "reason")),
+                targets.nearest(key, (*WRITTEN, "reason")),
             )
     return read_changes(table, places.where(("agreement",)))
 

@@ -83,7 +83,7 @@ def _any_of(need: Need) -> str:
 
 def _other_device(need: Need, device_names: Iterable[str]) -> tuple[str, str]:
     here = next(iter(device_names), "unknown")
-    return f"needs the device {_any_of(need)}; this is {here}.", f"Run it there with --edge-device={need.names[0]}."
+    return f"needs the device {_any_of(need)}; this is {here}.", f"Run it on {_any_of(need)}."
 
 
 def _absent(need: Need, around: Surroundings) -> tuple[str, str] | None:

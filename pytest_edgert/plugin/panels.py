@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_edgert.agreements import TOLERANCE_CHANGES, ToleranceChange
-from pytest_edgert.panel import Panel
+from pytest_edgert.contracts import Target
+from pytest_edgert.panel import ORACLE, Panel
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan
 from pytest_edgert.plugin.markers import read_tolerance
@@ -25,7 +26,7 @@ def panel_of(config: pytest.Config, cell: CellPlan, pool: SessionPool) -> Panel:
     """Return who may be asked about a cell. Raises ArtefactError when the reference artefact is no sound file."""
     around = state.surroundings_of(config)
     witnesses = [pool.session(session_plan(one)) for one in witness_cells(cell, cell.artefact, around)]
-    return Panel(tuple(witnesses), tuple(_references(config, cell, pool)))
+    return Panel(tuple(witnesses), tuple(_references(config, cell, pool)), cell.agreement.reference is not None)
 
 
 def _references(config: pytest.Config, cell: CellPlan, pool: SessionPool) -> list[EdgeSession]:
@@ -37,6 +38,8 @@ def _references(config: pytest.Config, cell: CellPlan, pool: SessionPool) -> lis
         chosen = [aside(cell, artefact, named.target, around)]
     elif artefact == cell.artefact:
         return []
+    elif named is not None and named.oracle:
+        chosen = [aside(cell, artefact, Target(ORACLE, "cpu"), around)]
     else:
         chosen = witness_cells(cell, artefact, around)
     return [pool.session(session_plan(one)) for one in chosen]

@@ -25,7 +25,8 @@ def witness_cells(cell: CellPlan, artefact: Path, around: Surroundings) -> list[
     found = [Target(ORACLE, "cpu")] if ORACLE in around.installed else []
     found += [Target(name, "cpu") for name, info in around.infos.items() if info.enumerated and name != cell.runtime]
     own = around.infos[cell.runtime]
-    found += [Target(own.name, "cpu", variant) for variant in ("", *own.variants)]
+    kernels = own.variants if own.enumerated else ()
+    found += [Target(own.name, "cpu", variant) for variant in ("", *kernels)]
     usable = [t for t in found if reads(around.infos[t.runtime], artefact) and t.runtime in around.installed]
     return [aside(cell, artefact, target, around) for target in usable if missing_target(target, around) is None]
 

@@ -58,6 +58,7 @@ def summary_lines(records: Sequence[CheckRecord], items: Sequence[ItemOutcome], 
         width: Columns of the terminal.
     """
     yield from matrix_lines(records, items, width)
+    yield from told_lines(records)
     yield from skip_lines(items)
     yield from not_run_lines(items)
     yield from swallowed_lines(records, items)
@@ -73,6 +74,16 @@ def matrix_lines(records: Sequence[CheckRecord], items: Sequence[ItemOutcome], w
         mine = {key: entry for key, entry in entries.items() if key[0].model == model}
         yield Line(f"{model}:")
         yield from _table(mine, width)
+
+
+def told_lines(records: Sequence[CheckRecord]) -> Iterator[Line]:
+    """Yield what a green run must say too: limits that were overridden, goldens that were recorded."""
+    overridden = {note: None for one in records for note in one.notes if note.startswith("overrides ")}
+    for note in overridden:
+        yield Line(f"budget: {note}")
+    for one in records:
+        if one.check == "golden" and one.verdict is Verdict.MEASURED:
+            yield Line(f"golden: {one.reason} Look at it before it is committed.")
 
 
 def skip_lines(items: Sequence[ItemOutcome]) -> Iterator[Line]:

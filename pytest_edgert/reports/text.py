@@ -77,6 +77,8 @@ def figure(record: CheckRecord) -> str:
         return "" if found is None else quantile(found)
     if record.agreement:
         return agreement_text.figure(record.agreement)
+    if record.check == "golden" and record.verdict is Verdict.MEASURED:
+        return "recorded"
     if not record.amounts:
         return ""
     decisive = [one for one in record.amounts if one.verdict is record.verdict]
@@ -107,7 +109,8 @@ def sentences(record: CheckRecord) -> Iterator[str]:
     if record.environment is not None:
         made = record.environment
         options = ", ".join(f"{name}={plain(option)}" for name, option in made.options.items())
-        yield f"  on {made.device}, runtime {made.runtime_version}{f', {options}' if options else ''}"
+        runtime = f"runtime {made.runtime_version}" if made.runtime_version else "the runtime was not opened"
+        yield f"  on {made.device}, {runtime}{f', {options}' if options else ''}"
     if record.verdict is not Verdict.FAIL and not record.verdict.green:
         yield f"  {record.verdict.value} means: {record.verdict.meaning}."
     if record.remedy:

@@ -75,7 +75,7 @@ class FakeRuntime:
         if placement.elsewhere and not read_flag(options, "allow_fallback"):
             raise PlacementError(
                 f"{artefact.name} was asked onto {accelerator}; elsewhere: {', '.join(placement.elsewhere)}.",
-                "Set allow_fallback=true to accept that.",
+                "Accept that with the option allow_fallback=true (--edge-option=TARGET.allow_fallback=true).",
             )
         return FakeSession(signature, placement, model["outputs"], read_count(options, "factor") or 1, faults)
 

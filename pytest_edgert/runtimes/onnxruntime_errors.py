@@ -106,7 +106,7 @@ def _option(found: re.Match[str], artefact: Path, accelerator: str) -> EdgertErr
 def _fallback(found: re.Match[str], artefact: Path, accelerator: str) -> EdgertError:
     return PlacementError(
         f"Nodes of {artefact.name} would run on the CPU, not on {accelerator}: {_short(found[0])}",
-        "Set allow_fallback=true to accept that, or change the model.",
+        "Accept that with the option allow_fallback=true (--edge-option=TARGET.allow_fallback=true), or change the model.",
     )
 
 

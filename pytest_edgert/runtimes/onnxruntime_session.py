@@ -54,7 +54,7 @@ def make_session(session: Any, artefact: Path, accelerator: str, options: Option
         raise PlacementError(
             f"{artefact.name} was asked onto {accelerator}; {len(placement.elsewhere)} of "
             f"{sum(placement.nodes.values())} nodes went elsewhere: {shown}.",
-            "Set allow_fallback=true to accept that, or change the model.",
+            "Accept that with the option allow_fallback=true (--edge-option=TARGET.allow_fallback=true), or change the model.",
         )
     return OnnxSession(session, artefact, signature, placement)
 

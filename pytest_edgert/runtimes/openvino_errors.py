@@ -128,7 +128,7 @@ _READING: tuple[tuple[str, _Make], ...] = (
     (r"operation of type (?P<operator>\S+) and name", _operator),
     (r"Cannot create (?P<operator>\S+) layer", _operator),
     (r"(Empty weights data in bin file|Incorrect weights in bin file|weights in bin)", _weights),
-    (r"Unable to read the model", _foreign),
+    (r"Unable to read the model|Model can't be parsed", _foreign),
     (r"corrupted or malformed \(FlatBuffer verification failed\)", _foreign),
     (r"(Start-end tags mismatch|Error parsing|No document element|Could not determine|Error reading)[^\n]*", _foreign),
     (r"(Input tensor isn't found|[Ii]nvalid (model|graph)|Could not find)[^\n]*", _invalid),

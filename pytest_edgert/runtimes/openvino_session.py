@@ -49,7 +49,7 @@ def open_session(core: Any, artefact: Path, accelerator: str, options: Options) 
         shown = ", ".join(placement.elsewhere[:5]) + (", …" if len(placement.elsewhere) > 5 else "")
         raise PlacementError(
             f"{artefact.name} was asked onto {resolved}; elsewhere: {shown}.",
-            "Set allow_fallback=true to accept that, or change the model.",
+            "Accept that with the option allow_fallback=true (--edge-option=TARGET.allow_fallback=true), or change the model.",
         )
     return OpenVinoSession(compiled, artefact, signature, placement)
 

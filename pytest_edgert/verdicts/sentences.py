@@ -71,6 +71,8 @@ def _inconclusive(latency: Latency, plan: LatencyPlan, fewest_samples: int) -> t
     elif latency.n < fewest_samples:
         why = f"too few samples: {latency.n} of at least {fewest_samples}"
         remedy = "Allow more time with --edge-max-time."
+        if plan.fixed_n is not None:
+            remedy = f"Ask for at least --edge-samples={fewest_samples}, or leave the number out."
     elif latency.span_s < plan.min_s:
         why = f"too short: the samples span {duration_text(latency.span_s)} of at least {duration_text(plan.min_s)}"
         remedy = "Allow more time with --edge-max-time."

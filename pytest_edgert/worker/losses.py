@@ -46,7 +46,7 @@ def hung(operation: str, waited_s: float, tail: str) -> WorkerHungError:
     """Return the error for a worker that was silent too long and was killed."""
     return WorkerHungError(
         f"The worker gave no answer to {operation} within {waited_s:g} s and was killed.{_said(tail)}",
-        "The runtime hangs, or needs longer on this device: then raise the timeout.",
+        "The runtime hangs, or needs longer on this device: then allow more, for instance --edge-deadline=10m.",
     )
 
 

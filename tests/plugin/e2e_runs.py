@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -89,9 +90,12 @@ class EdgeProject:
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """Give a run that is going on; it and its workers are gone after the block."""
         command = [sys.executable, "-m", "pytest", *QUIET, "--edge-json=edgert.json", *arguments]
+        # A shell that starts this run in the background has SIGINT ignored, and a child inherits that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             command, cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
         )
+        signal.signal(signal.SIGINT, before)
         try:
             yield process
         finally:

@@ -21,7 +21,7 @@ def test_what_is_here_runs(project: pytest.Pytester) -> None:
     [
         ("edge_accelerator('cuda')", "*needs the accelerator cuda: *no NVIDIA GPU is here*"),
         ("edge_runtime('tensorrt')", "*needs the runtime tensorrt: no runtime of this version offers it*"),
-        ("edge_device('jetson')", "*needs the device jetson; this is *Run it there with --edge-device=jetson*"),
+        ("edge_device('jetson')", "*needs the device jetson; this is *Run it on jetson.*"),
     ],
 )
 def test_what_is_not_here_is_a_skip_with_reason(project: pytest.Pytester, mark: str, words: str) -> None:

@@ -149,3 +149,21 @@ def test_importmode_importlib_and_no_cache_change_nothing(collect: Collect, writ
 def test_k_selects_a_check(collect: Collect, write_models: Write) -> None:
     write_models("mobilenet.onnx")
     assert collect("--edge-model=mobilenet.onnx", "-k", "size") == [f"mobilenet.onnx::size{CELL}"]
+
+
+def test_no_selection_hides_a_model_that_is_missing(project: pytest.Pytester, write_models: Write) -> None:
+    write_models("net.onnx")
+    result = project.runpytest_inprocess(
+        "--edge-model=net.onnx", "--edge-model=typo.onnx", "-k", "nothing_of_this_name"
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(failed=1, deselected=9)
+    result.stdout.fnmatch_lines(["*typo.onnx does not exist*"])
+
+
+def test_two_artefacts_of_one_gate_file_are_one_model(project: pytest.Pytester, write_models: Write) -> None:
+    write_models("a.onnx", "b.onnx")
+    project.path.joinpath("net.edge.toml").write_text('artefacts = ["a.onnx", "b.onnx"]')
+    result = project.runpytest_inprocess("--collect-only", "--edge-model=a.onnx", "--edge-model=b.onnx")
+    result.stdout.no_fnmatch_line("*to compare them*")
+    result.stdout.fnmatch_lines(["*b.onnx is judged by net.edge.toml"])

@@ -178,3 +178,21 @@ def test_recorded_samples_are_used_when_there_are_some(open_session: OpenSession
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(UsageError, match="cannot be read"):
         open_session(net, "onnxruntime:cpu", samples=(tmp_path / "bad.npz",)).feed_sets()
+
+
+def test_a_reference_that_was_named_and_is_silent_leaves_no_verdict(
+    open_session: OpenSession, tmp_path: Path, net: Path
+) -> None:
+    path = tmp_path / "broken.fake"
+    path.write_text(json.dumps({**FAKE, "outputs": [{"name": "y", "of": "x", "operator": "Nonesuch"}]}))
+    session = open_session(net, "onnxruntime:cpu")
+    witness = open_session(net, "onnxruntime:cpu+unoptimized")
+    record = check_agreement(session, Panel((witness,), (open_session(path, "fake:cpu"),), named=True))
+    assert record.verdict is Verdict.INCONCLUSIVE
+    assert "broken.fake on fake:cpu, could not take part" in record.reason
+
+
+def test_the_reference_itself_is_judged_by_its_witnesses(open_session: OpenSession, net: Path) -> None:
+    session = open_session(net, "onnxruntime:cpu")
+    witness = open_session(net, "onnxruntime:cpu+unoptimized")
+    assert check_agreement(session, Panel((witness,), (session,), named=True)).verdict is Verdict.PASS

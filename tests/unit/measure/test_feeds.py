@@ -70,5 +70,5 @@ def test_a_type_without_a_default_asks_for_samples(dtype):
 def test_a_free_dimension_is_refused_with_the_option_to_paste():
     with pytest.raises(UsageError) as caught:
         default_feeds(signature_of(TensorSpec("image", "float32", ("batch", 3, None, 224))), 0)
-    assert "'image' has free dimensions: batchx3x?x224" in caught.value.message
+    assert "'image' has free dimensions: batch x 3 x ? x 224" in caught.value.message
     assert "--edge-shape=image=1x3x1x224" in caught.value.remedy

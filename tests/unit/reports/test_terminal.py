@@ -24,7 +24,15 @@ def test_the_matrix_has_a_row_per_check_with_verdict_and_figure() -> None:
         "           onnxruntime:cpu",
         "  size     MEASURED artefact 64.3 kB",
         "  latency  FAIL p95 7.12 ms [6.9 ms, 7.3 ms]",
+        "budget: overrides p95 <= 8 ms from digits.edge.toml",
     ]
+
+
+def test_a_recorded_golden_is_said_with_its_path() -> None:
+    recorded = replace(size_record(), check="golden", reason="Recorded goldens/x.golden.json: There was no golden.")
+    assert lines([recorded])[-1] == (
+        "golden: Recorded goldens/x.golden.json: There was no golden. Look at it before it is committed."
+    )
 
 
 def test_cells_stand_side_by_side_where_there_is_room_and_below_where_there_is_none() -> None:

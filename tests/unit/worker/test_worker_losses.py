@@ -136,7 +136,7 @@ def test_memory_that_runs_out_inside_the_worker_is_told_as_that(start_odd, runni
     assert_lost(odd, running)
 
 
-def test_an_interrupt_in_the_middle_of_a_call_ends_the_worker(odd, running):
+def test_an_interrupt_in_the_middle_of_a_call_ends_the_worker(odd, running, interruptible):
     session = odd.open(do="interrupt")
     with pytest.raises(KeyboardInterrupt):
         odd.worker.infer(session, X, timeout_s=20)
@@ -256,3 +256,11 @@ def test_the_tail_is_bounded_and_decoded_as_far_as_it_can_be():
     assert len(file.tail()) <= TAIL_BYTES
     file.close()
     assert not file.tail()
+
+
+@pytest.fixture
+def interruptible():
+    """Let SIGINT interrupt: a shell that starts a run in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
