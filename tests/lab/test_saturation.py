@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,20 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from pytest_edgert.agreements import compare_sessions
+from pytest_edgert.contracts import parse_target
+from pytest_edgert.locks import DeviceLock
 from pytest_edgert.panel import Panel, check_agreement
 from pytest_edgert.records import Verdict
-from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.run import Run
+from pytest_edgert.runtimes.artefact import identify
+from pytest_edgert.runtimes.registry import adapter_references, runtimes
+from pytest_edgert.sessions import EdgeSession, SessionPlan, SessionPool
+from pytest_edgert.transports.local import TRANSPORT
 
 OpenSession = Callable[..., EdgeSession]
 CHANNELS = 64
+QEMU = "/usr/bin/qemu-x86_64-static"
 
 
 def ones(path: Path) -> tuple[Path, ...]:
@@ -75,3 +85,49 @@ def test_a_runtime_that_saturates_fails_against_the_oracle_and_no_other(
     if saturates:
         assert record.cell.target == target
         assert "reference:cpu" in record.reason
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """This machine's Python on an emulated CPU: Haswell has AVX2 and no VNNI."""
+
+    name: str = "qemu-haswell"
+    shares_memory: bool = True
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        return [QEMU, "-cpu", "Haswell", *TRANSPORT.command(arguments)]
+
+
+@pytest.fixture
+def on_haswell(tmp_path: Path) -> Iterator[OpenSession]:
+    """Open sessions in workers on the emulated CPU."""
+    lock = DeviceLock("haswell", 60.0, tmp_path)
+    pool = SessionPool(Run("haswell", tmp_path), Emulated(), adapter_references(), lock)
+
+    def opened(path: Path, target: str) -> EdgeSession:
+        asked = parse_target(target)
+        options = {"threads": 1, **runtimes()[asked.runtime].info.variants.get(asked.variant, {})}
+        return pool.session(SessionPlan("net", identify(path), asked, tuple(sorted(options.items())), ones(path)))
+
+    yield opened
+    pool.close()
+
+
+@pytest.mark.lab
+@pytest.mark.skipif(not Path(QEMU).exists() or platform.machine() != "x86_64", reason=f"needs {QEMU} on x86-64")
+@pytest.mark.parametrize(("dtype", "wrong"), [("int8", 0.5), ("uint8", 32.5)])
+def test_two_runtimes_that_agree_with_each_other_are_both_named(
+    on_haswell: OpenSession, tmp_path: Path, dtype: str, wrong: float
+) -> None:
+    path = saturating_convolution(tmp_path, dtype)
+    oracle, one, other = (on_haswell(path, t) for t in ("reference:cpu", "onnxruntime:cpu", "openvino:cpu+f32"))
+    between = compare_sessions(one, other)
+    assert between.verdict is Verdict.PASS
+    assert between.outputs[0].figures["max_abs"] == 0
+    for session in (one, other):
+        found = session.infer({"x": np.ones((1, CHANNELS, 8, 8), np.float32)})["y"]
+        assert float(found.max()) == wrong
+        record = check_agreement(session, Panel((oracle, one, other)))
+        assert record.verdict is Verdict.FAIL
+        assert "against saturating" in record.reason
+        assert "on reference:cpu" in record.reason
