@@ -158,10 +158,15 @@ def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Findin
 
 
 def _progress_line(session: EdgeSession, label: str, fields: Mapping[str, Plain]) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in fields.items())
-    return " ".join(
-        part for part in ("latency", session.plan.artefact.path.name, str(session.target), label, told) if part
+    elapsed = fields.get("elapsed_s")
+    told = (
+        f"latency of {session.title}",
+        label,
+        str(fields.get("phase", "")),
+        f"{fields.get('n', 0)} inferences",
+        f"{elapsed:.1f} s" if isinstance(elapsed, float) else "",
     )
+    return ", ".join(part for part in told if part)
 
 
 def _keep_samples(session: EdgeSession, samples: LatencySamples) -> tuple[str, str]:
