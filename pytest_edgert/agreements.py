@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_edgert.errors import UsageError
+from pytest_edgert.errors import NothingIndependentError, UsageError
 from pytest_edgert.records import Agreement, OutputAgreement, Placement, Plain
 from pytest_edgert.sessions import EdgeSession
 
@@ -56,6 +56,16 @@ def _kernels(session: EdgeSession) -> tuple[str, tuple[tuple[str, object], ...]]
     return session.target.accelerator, arithmetic
 
 
+def same_kernels(one: EdgeSession, other: EdgeSession) -> bool:
+    """Return whether both runtimes say that they compute one file alike, whatever options were asked for; opens both."""
+    if one.plan.artefact.sha256 != other.plan.artefact.sha256 or one.target.runtime != other.target.runtime:
+        return False
+    told, others = one.placement.detail, other.placement.detail
+    return told.get("kernels") is not None and all(
+        told.get(name) == others.get(name) for name in ("kernels", "precision")
+    )
+
+
 def question_of(session: EdgeSession, peer: EdgeSession) -> str:
     """Return "implementation" for the same file, "port" for another one."""
     return IMPLEMENTATION if session.plan.artefact.sha256 == peer.plan.artefact.sha256 else PORT
@@ -79,6 +89,7 @@ def compare_sessions(
     Raises:
         MatchError: Inputs or outputs cannot be told apart.
         UsageError: Both are the same computation, or feeds cannot become the other artefact's.
+        NothingIndependentError: Both runtimes say that they compute with the same kernels.
         UnsupportedModelError: One of the two cannot run its artefact.
         WorkerError: A worker was lost.
     """
@@ -88,6 +99,11 @@ def compare_sessions(
         raise UsageError(
             f"{session.title} would be compared with itself.",
             "Compare with another runtime, another variant or the oracle.",
+        )
+    if same_kernels(session, other):
+        raise NothingIndependentError(
+            f"{session.title} and {other.title} compute with the same kernels in the same precision.",
+            "Compare with another runtime or the oracle.",
         )
     matching = _match_outputs(session, other)
     pairs = _paired_feeds(session, other, feeds)

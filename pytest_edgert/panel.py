@@ -115,7 +115,7 @@ def _ask(session: EdgeSession, other: EdgeSession, notes: list[str]) -> list[Agr
 
     try:
         return [compare_sessions(session, other)]
-    except (UnsupportedModelError, TargetMissingError, ArtefactError, WorkerError) as error:
+    except (UnsupportedModelError, TargetMissingError, ArtefactError, NothingIndependentError, WorkerError) as error:
         if isinstance(error, WorkerError):
             session.infer(session.feed_sets()[0])  # raises when it is this session that loses its worker
         notes.append(f"{other.title} could not take part: {error.message}")

@@ -52,9 +52,7 @@ class SessionPlan:
     """What to open: an artefact of a model on a target; equal plans are one session.
 
     Args:
-        model: The model's name.
-        artefact: The file.
-        target: Where to run it.
+        model, artefact, target: The model's name, the file, and where to run it.
         options: Options as sorted pairs.
         samples: Files of recorded samples (.npz) that agreement is judged on.
         outputs: Own output names and what the model calls them, where they differ.

@@ -113,3 +113,11 @@ def test_a_reset_state_makes_the_order_of_digits_not_matter(open_session: OpenSe
     again = [next(iter(session.infer({name: image}).values())) for image in images[::-1]][::-1]
     for one, other in zip(alone, again, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_variants_that_end_up_in_the_same_kernels_are_no_second_opinion(open_session: OpenSession) -> None:
+    path = CORPUS / "ovms_dummy/dummy.xml"
+    session, variant = open_session(path, "openvino:cpu+f32"), open_session(path, "openvino:cpu+nolpt")
+    record = check_agreement(session, Panel((variant,)))
+    assert record.verdict is Verdict.INCONCLUSIVE
+    assert "the same kernels" in record.notes[0]
