@@ -23,7 +23,9 @@ class Ending:
     reasons: tuple[str, ...] = ()
 
 
-def decide(status: int, items: Sequence[ItemOutcome], *, gate_asked: bool, accept: bool) -> Ending:
+def decide(
+    status: int, items: Sequence[ItemOutcome], *, gate_asked: bool, accept: bool, missing_required: Sequence[str] = ()
+) -> Ending:
     """Return how the run ends.
 
     Args:
@@ -31,10 +33,11 @@ def decide(status: int, items: Sequence[ItemOutcome], *, gate_asked: bool, accep
         items: What became of every item on a cell, those not run too.
         gate_asked: Whether a gate was asked for.
         accept: Whether the run is an acceptance.
+        missing_required: Of each target that must be present and is not, why.
     """
     if status not in {OK, NO_TESTS}:
         return Ending(status)
-    reasons = []
+    reasons = [f"required: {why}" for why in missing_required]
     if gate_asked and not any(item.gate and item.verdict in _ANSWERS for item in items):
         reasons.append(f"no cell of the gate got a verdict or a figure: {_why_not(items)}")
     if accept:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_edgert.contracts import OptionValue, Target
 from pytest_edgert.errors import DeviceError, UsageError
 from pytest_edgert.plugin import targets as targets_of
-from pytest_edgert.plugin.not_yet import CLOSED_LOOP, refuse
+from pytest_edgert.plugin.not_yet import CLOSED_LOOP, PLANNED_RUNTIMES, refuse
 from pytest_edgert.plugin.options import OPTIONS, Option
 from pytest_edgert.plugin.targets import nearest
 from pytest_edgert.records import Budget
@@ -250,7 +250,8 @@ def _required(found: Given) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     targets, devices = [], []
     known = targets_of.known_runtimes()
     for text in found.texts:
-        if text.partition(":")[0].partition("+")[0] in known:
+        runtime = text.partition(":")[0].partition("+")[0]
+        if ":" in text or runtime in known or runtime in PLANNED_RUNTIMES:
             targets.append(targets_of.read_target(text, found.source))
         else:
             devices.append(text)

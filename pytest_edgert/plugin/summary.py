@@ -21,6 +21,7 @@ from pytest_edgert.reports.json_report import Document
 
 if TYPE_CHECKING:
     from pytest_edgert.plugin.ledger import Ledger
+    from pytest_edgert.plugin.settings import Settings
     from pytest_edgert.reports.items import ItemOutcome
 
 __all__ = ["check_start", "end_run", "header", "make_document", "missing_items", "print_summary", "progress_printer"]
@@ -68,11 +69,24 @@ def end_run(ledger: Ledger, session: pytest.Session, status: int) -> None:
     everything = [*ledger.items, *missing]
     asked = bool(settings is not None and settings.models) or any(item.gate for item in everything)
     accept = settings is not None and settings.accept
-    ending = exit_status.decide(status, everything, gate_asked=asked, accept=accept)
+    required = missing_required(ledger.config, settings) if settings is not None else []
+    ending = exit_status.decide(status, everything, gate_asked=asked, accept=accept, missing_required=required)
     ledger.reasons = ending.reasons
     session.exitstatus = ending.status
     if settings is not None and settings.json_path is not None:
         _write(ledger, session, settings.json_path, missing)
+
+
+def missing_required(config: pytest.Config, settings: Settings) -> list[str]:
+    """Return why each target of ``--edge-require`` that is missing is; it fails a run that never met it too."""
+    if not settings.required_targets:
+        return []
+    from pytest_edgert.plugin.cells import missing_target
+    from pytest_edgert.plugin.state import surroundings_of
+
+    around = surroundings_of(config)
+    errors = (missing_target(target, around) for target in settings.required_targets)
+    return [str(error) for error in errors if error is not None]
 
 
 def missing_items(ledger: Ledger, status: int) -> list[ItemOutcome]:
