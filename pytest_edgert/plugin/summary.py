@@ -20,6 +20,7 @@ from pytest_edgert.reports import json_report, terminal
 from pytest_edgert.reports.json_report import Document
 
 if TYPE_CHECKING:
+    from pytest_edgert.contracts import RuntimeInfo
     from pytest_edgert.plugin.ledger import Ledger
     from pytest_edgert.plugin.settings import Settings
     from pytest_edgert.reports.items import ItemOutcome
@@ -39,17 +40,17 @@ def header(config: pytest.Config) -> list[str]:
     return terminal.header_lines(
         device=device.profile.id,
         facts={name: device.facts.get(name) for name in HEADER_FACTS},
-        runtimes={name: _version(around.infos[name].distributions) for name in sorted(around.installed)},
+        runtimes={name: _version(around.infos[name]) for name in sorted(around.installed)},
         threads=around.threads,
         seed=around.settings.seed,
     )
 
 
-def _version(distributions: tuple[str, ...]) -> str:
-    """Return the version of the first distribution that is installed; the runtime's own is in each record."""
+def _version(info: RuntimeInfo) -> str:
+    """Return the version of the distribution that brings a runtime; the runtime's own is in each record."""
     from importlib.metadata import PackageNotFoundError, version
 
-    for name in distributions:
+    for name in info.distributions if info.modules else ():
         with suppress(PackageNotFoundError):
             return version(name)
     return "(built in)"
