@@ -148,13 +148,28 @@ def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Findin
         stop_reason=samples.stop_reason,
     )
     path, digest = _keep_samples(session, samples)
+    verdict, reason, remedy = confirmed(samples.stop_reason, judged.verdict, judged.reason, judged.remedy)
     return Finding(
-        judged.verdict,
-        judged.reason,
-        judged.remedy,
+        verdict,
+        reason,
+        remedy,
         latency=replace(judged.latency, samples_path=path, samples_sha256=digest),
         conditions={**{f"before.{k}": v for k, v in before.items()}, **run.conditions()},
     )
+
+
+def confirmed(stop_reason: str, verdict: Verdict, reason: str, remedy: str) -> tuple[Verdict, str, str]:
+    """Return what stands when the worker's stopping rule and the verdict from its samples are held together.
+
+    Both look at the same samples by the same function. A worker that stopped on evidence which the samples do not
+    hold measured something else than it sent: INVALID.
+    """
+    from pytest_edgert.measure.samples import SUFFICED
+
+    if stop_reason == SUFFICED and verdict in (Verdict.INCONCLUSIVE, Verdict.MEASURED):
+        told = f"The worker stopped because {SUFFICED}, and its samples say otherwise: {reason}"
+        return Verdict.INVALID, told, "Run it again; if it stays so, report it with the raw samples."
+    return verdict, reason, remedy
 
 
 def _progress_line(session: EdgeSession, label: str, fields: Mapping[str, Plain]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from pytest_edgert import clock
 from pytest_edgert.contracts import Session
 from pytest_edgert.measure.loop import runner, sample_into
-from pytest_edgert.measure.samples import LatencySamples
+from pytest_edgert.measure.samples import SUFFICED, LatencySamples
 from pytest_edgert.measure.warm_up import WarmUp, warm_up
 from pytest_edgert.records import LatencyPlan, Plain, Verdict
 from pytest_edgert.tensors import Array, Feeds
@@ -142,7 +142,7 @@ def _sample(run: Callable[[], object], plan: LatencyPlan, warmed: WarmUp, taken:
         if taken.n >= next_look:
             next_look = taken.n + math.ceil(_LOOK_STEP * taken.n)
             if _decided(taken, plan, held):
-                return "the evidence sufficed" if plan.fixed_n is None else f"all {taken.n} samples were taken"
+                return SUFFICED if plan.fixed_n is None else f"all {taken.n} samples were taken"
         if reason:
             return reason
         progress.sampling(taken)

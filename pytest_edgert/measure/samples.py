@@ -19,6 +19,9 @@ from pytest_edgert.tensors import Array
 _METADATA_KEY = "edgert.latency_samples"
 _TENSORS = ("durations_ns", "starts_ns")
 
+#: The stop reason of a worker whose own look at the samples gave a verdict.
+SUFFICED = "the evidence sufficed"
+
 
 @dataclass(frozen=True, slots=True)
 class LatencySamples:
