@@ -7,18 +7,19 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_edgert.errors import NothingIndependentError, UsageError
-from pytest_edgert.records import Agreement, OutputAgreement, Placement, Plain
+from pytest_edgert.agreement.telling import told
+from pytest_edgert.errors import EdgertError, NothingIndependentError, UsageError
+from pytest_edgert.records import Agreement, Placement
 from pytest_edgert.sessions import EdgeSession
 
 if TYPE_CHECKING:
     from pytest_edgert.agreement.match import Matching
-    from pytest_edgert.agreement.outcome import Comparison, OutputComparison
     from pytest_edgert.agreement.tolerance import Change, Tolerance
     from pytest_edgert.tensors import Array, Feeds, Signature
 
@@ -66,6 +67,22 @@ def same_kernels(one: EdgeSession, other: EdgeSession) -> bool:
     )
 
 
+class OtherSideError(Exception):
+    """The reference of a comparison could not do its part; `error` says why. Never the session's own failure."""
+
+    def __init__(self, error: EdgertError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def _other_side() -> Iterator[None]:
+    try:
+        yield
+    except EdgertError as error:
+        raise OtherSideError(error) from error
+
+
 def question_of(session: EdgeSession, peer: EdgeSession) -> str:
     """Return "implementation" for the same file, "port" for another one."""
     return IMPLEMENTATION if session.plan.artefact.sha256 == peer.plan.artefact.sha256 else PORT
@@ -93,6 +110,24 @@ def compare_sessions(
         UnsupportedModelError: One of the two cannot run its artefact.
         WorkerError: A worker was lost.
     """
+    try:
+        return compare_sides(session, other, feeds, extra)
+    except OtherSideError as blamed:
+        raise blamed.error from blamed
+
+
+def compare_sides(
+    session: EdgeSession,
+    other: EdgeSession,
+    feeds: Sequence[Feeds] | None = None,
+    extra: Sequence[ToleranceChange] = (),
+) -> Agreement:
+    """Do what `compare_sessions` does, and tell whose error it is.
+
+    Raises:
+        OtherSideError: The reference refused, failed or lost its worker; holds its error.
+        EdgertError: The session under test did, or the two cannot be compared.
+    """
     from pytest_edgert.agreement.compare import compare_outputs
 
     if not independent(session, other):
@@ -100,6 +135,9 @@ def compare_sessions(
             f"{session.title} would be compared with itself.",
             "Compare with another runtime, another variant or the oracle.",
         )
+    session.open()
+    with _other_side():
+        other.open()
     if same_kernels(session, other):
         raise NothingIndependentError(
             f"{session.title} and {other.title} compute with the same kernels in the same precision.",
@@ -108,9 +146,12 @@ def compare_sessions(
     matching = _match_outputs(session, other)
     pairs = _paired_feeds(session, other, feeds)
     question = question_of(session, other)
+    own = [session.infer(one) for one, _ in pairs]
+    with _other_side():
+        others = [other.infer(two) for _, two in pairs]
     compared = compare_outputs(
-        _stack([session.infer(one) for one, _ in pairs]),
-        _stack([other.infer(two) for _, two in pairs]),
+        _stack(own),
+        _stack(others),
         matching,
         tolerances(session, other.signature, other.placement, matching, question, extra=extra),
         left_specs={spec.name: spec for spec in session.signature.outputs},
@@ -152,7 +193,9 @@ def _paired_feeds(session: EdgeSession, other: EdgeSession, feeds: Sequence[Feed
     if session.plan.artefact.sha256 == other.plan.artefact.sha256:
         return [(one, carry_feeds(one, matching, session.signature, other.signature)) for one in session.feed_sets()]
     back = match(other.signature, session.signature, mapping=None, kind="inputs")
-    return [(carry_feeds(one, back, other.signature, session.signature), one) for one in other.feed_sets()]
+    with _other_side():
+        drawn = other.feed_sets()
+    return [(carry_feeds(one, back, other.signature, session.signature), one) for one in drawn]
 
 
 def _stack(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
@@ -206,54 +249,6 @@ def tolerances(
             tolerance = override(tolerance, change.changes, change.reason, change.source)
         chosen[pair.left] = tolerance
     return chosen
-
-
-def told(compared: Comparison, question: str, reference: str, n_feeds: int) -> Agreement:
-    """Return the record of a comparison."""
-    outputs = tuple(_told_output(output) for output in compared.outputs)
-    return Agreement(question, reference, compared.verdict, compared.reason, outputs, n_feeds)
-
-
-def _told_output(output: OutputComparison) -> OutputAgreement:
-    tolerance = output.tolerance
-    return OutputAgreement(
-        output.pair.left,
-        output.pair.right,
-        str(output.pair).partition("(by ")[2].rstrip(")"),
-        output.verdict,
-        output.reason,
-        _figures(output),
-        {name: getattr(tolerance, name) for name in tolerance.gates} | {"nan": tolerance.nan.value},
-        tolerance.reason,
-        tolerance.source,
-        output.broken,
-        output.notes,
-    )
-
-
-def _figures(output: OutputComparison) -> dict[str, Plain]:
-    figures: dict[str, Plain] = {}
-    if output.distance is not None:
-        told = (
-            "n",
-            "n_finite",
-            "max_abs",
-            "max_rel",
-            "sqnr_db",
-            "cosine",
-            "norm_ratio",
-            "beyond",
-            "nan_mismatch",
-            "inf_mismatch",
-        )
-        figures = {name: getattr(output.distance, name) for name in told}
-    if output.lsb is not None:
-        figures |= {"lsb": output.lsb.maximum, "over_one_share": output.lsb.over_one_share, "bias_lsb": output.lsb.mean}
-    if output.ulp is not None:
-        figures["ulp"] = output.ulp.maximum
-    if output.top1 is not None:
-        figures |= {"top1": output.top1.share, "near_ties": output.top1.excused}
-    return figures
 
 
 def remedy_for(session: EdgeSession) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from pytest_edgert import clock
 from pytest_edgert.agreement.compare import compare_outputs
 from pytest_edgert.agreement.match import match
-from pytest_edgert.agreements import told, tolerances
+from pytest_edgert.agreement.telling import told
+from pytest_edgert.agreements import tolerances
 from pytest_edgert.errors import ArtefactError, GoldenMissingError
 from pytest_edgert.golden.describe import check_inputs, describe_tensors
 from pytest_edgert.golden.manifest import (

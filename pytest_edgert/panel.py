@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_edgert.agreements import IMPLEMENTATION, compare_sessions, independent, question_of, remedy_for
+from pytest_edgert.agreements import IMPLEMENTATION, OtherSideError, compare_sides, independent, question_of, remedy_for
 from pytest_edgert.errors import (
     ArtefactError,
     NothingIndependentError,
@@ -19,6 +19,8 @@ from pytest_edgert.sessions import EdgeSession
 
 #: The runtime that is the exact oracle.
 ORACLE = "reference"
+#: What is said of a session that was asked and gave no answer.
+SILENT = "could not take part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,14 @@ def _find_agreement(session: EdgeSession, panel: Panel) -> Finding:
 def _ask_witnesses(session: EdgeSession, witnesses: Sequence[EdgeSession], notes: list[str]) -> list[Agreement]:
     """Compare with every independent witness; other kernels of the same runtime speak only when nobody else did."""
     found: list[Agreement] = []
+    exact = False
     for witness in witnesses:
         own_runtime = witness.target.runtime == session.target.runtime
-        if independent(session, witness) and not (own_runtime and found):
-            found += _ask(session, witness, notes)
-    if found and found[0].reference.endswith(f" on {ORACLE}:cpu"):
-        return [found[0], *(replace(one, decides=False) for one in found[1:])]
+        if not independent(session, witness) or (own_runtime and found):
+            continue
+        answer = _ask(session, witness, notes)
+        found += [replace(one, decides=not exact) for one in answer]
+        exact = exact or (bool(answer) and witness.target.runtime == ORACLE)
     return found
 
 
@@ -114,11 +118,9 @@ def _ask(session: EdgeSession, other: EdgeSession, notes: list[str]) -> list[Agr
     from pytest_edgert.agreement.match import MatchError
 
     try:
-        return [compare_sessions(session, other)]
-    except (UnsupportedModelError, TargetMissingError, ArtefactError, NothingIndependentError, WorkerError) as error:
-        if isinstance(error, WorkerError):
-            session.infer(session.feed_sets()[0])  # raises when it is this session that loses its worker
-        notes.append(f"{other.title} could not take part: {error.message}")
+        return [compare_sides(session, other)]
+    except (OtherSideError, NothingIndependentError) as error:
+        notes.append(f"{other.title} {SILENT}: {error}")
         return []
     except MatchError as error:
         question = question_of(session, other)

@@ -82,6 +82,9 @@ def told_lines(records: Sequence[CheckRecord]) -> Iterator[Line]:
     for note in overridden:
         yield Line(f"budget: {note}")
     for one in records:
+        if one.check == "agreement" and one.verdict.green:
+            for note in one.notes:
+                yield Line(f"agreement: {note}")
         if one.check == "golden" and one.verdict is Verdict.MEASURED:
             yield Line(f"golden: {one.reason} Look at it before it is committed.")
 

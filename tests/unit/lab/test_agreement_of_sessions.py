@@ -196,3 +196,33 @@ def test_the_reference_itself_is_judged_by_its_witnesses(open_session: OpenSessi
     session = open_session(net, "onnxruntime:cpu")
     witness = open_session(net, "onnxruntime:cpu+unoptimized")
     assert check_agreement(session, Panel((witness,), (session,), named=True)).verdict is Verdict.PASS
+
+
+def test_a_session_that_is_lost_on_a_later_feed_is_infra_and_never_blamed_on_others(
+    open_session: OpenSession, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.fake"
+    path.write_text(json.dumps(FAKE))
+    dying = open_session(path, "fake:cpu", fault="abort", fault_in="infer", fault_at=3)
+    record = check_agreement(dying, Panel((open_session(path, "fake:cpu+doubled"),)))
+    assert record.verdict is Verdict.INFRA
+
+
+def test_a_port_that_loses_the_session_is_infra_beside_a_witness_that_agrees(
+    open_session: OpenSession, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "net.fake", tmp_path / "other.fake"
+    path.write_text(json.dumps({**FAKE, "accelerators": ["cpu", "npu"]}))
+    other.write_text(json.dumps({**FAKE, "outputs": [{"name": "y", "of": "x", "bias": 1e-9}]}))
+    dying = open_session(path, "fake:npu", fault="abort", fault_in="infer", fault_at=6)
+    record = check_agreement(dying, Panel((open_session(path, "fake:cpu"),), (open_session(other, "fake:cpu"),)))
+    assert record.verdict is Verdict.INFRA
+
+
+def test_a_witness_whose_inference_fails_is_noted_and_not_charged(open_session: OpenSession, tmp_path: Path) -> None:
+    path = tmp_path / "net.fake"
+    path.write_text(json.dumps(FAKE))
+    refusing = open_session(path, "fake:cpu+doubled", fault="refuses", fault_in="infer")
+    record = check_agreement(open_session(path, "fake:cpu"), Panel((refusing,)))
+    assert record.verdict is Verdict.INCONCLUSIVE
+    assert "could not take part" in record.notes[0]
