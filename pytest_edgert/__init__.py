@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 #: Public name to the module that defines it.
 _PUBLIC = {
-    "CheckRecord": "pytest_edgert.records",
+    "CheckRecord": "pytest_edgert.records.check",
     "EdgertError": "pytest_edgert.errors",
-    "Verdict": "pytest_edgert.records",
+    "Verdict": "pytest_edgert.records.verdicts",
     "VerdictError": "pytest_edgert.recording",
     "assert_agreement": "pytest_edgert.assertions",
     "assert_latency": "pytest_edgert.assertions",

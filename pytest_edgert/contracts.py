@@ -7,7 +7,7 @@ obeys are proved by `pytest_edgert.testing`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -129,6 +129,69 @@ class SupportsBoundBuffers(Protocol):
 
     def bind(self, feeds: Feeds) -> BoundRun:
         """Return a callable without arguments that runs one inference on `feeds`, as thinly as the vendor allows."""
+
+
+class AsyncRun(Protocol):
+    """One request of its own on bound buffers, of which several may be in flight at once."""
+
+    def start(self) -> None:
+        """Hand the request to the runtime and return at once. Raises InferenceError."""
+
+    def wait(self) -> None:
+        """Return when the request that was started is done. Raises InferenceError."""
+
+
+@runtime_checkable
+class SupportsAsync(Protocol):
+    """A session that takes the next request before the last one is done."""
+
+    def bind_async(self, feeds: Feeds) -> AsyncRun:
+        """Return a further request on `feeds`."""
+
+
+@runtime_checkable
+class SupportsDeviceMemory(Protocol):
+    """A session that can tell the memory that it holds on its accelerator."""
+
+    def device_memory_bytes(self) -> int | None:
+        """Return the bytes now; None where the accelerator does not tell."""
+
+
+@runtime_checkable
+class SupportsBuild(Protocol):
+    """A runtime that opens in two steps, so that building an engine can be timed apart from reading the file."""
+
+    def read(self, artefact: Path, accelerator: str, options: Options) -> Callable[[], Session]:
+        """Read an artefact; what is returned builds the engine and gives the session. Raises as `Runtime.open`."""
+
+
+class MeterReader(Protocol):
+    """Sensors that are open for reading."""
+
+    def read(self) -> Mapping[str, float | None]:
+        """Return every sensor by name; None where it gives no number now. Never raises, never invents a 0."""
+
+    def close(self) -> None:
+        """Let go of files and vendor handles; twice is harmless."""
+
+
+class Meter(Protocol):
+    """Reads sensors of one kind. Importing its file imports no vendor module; its methods may.
+
+    A sensor's name is quantity, unit and place: ``temperature_c.cpu-thermal``, ``frequency_hz.policy0``,
+    ``power_w.gpu0``, ``energy_j.package-0`` (cumulative), ``throttle_count.cpu0`` (cumulative), ``throttled.gpu0``
+    (1 while it is), ``cooling_state.fan``, ``rss_bytes.process``.
+    """
+
+    @property
+    def name(self) -> str:
+        """The meter's name: "thermal", "rapl", "nvml"."""
+
+    def sensors(self, sysroot: Path) -> Sequence[Presence]:
+        """Return each sensor with its state; an unusable one with the reason and the remedy. Never raises."""
+
+    def open(self, sysroot: Path) -> MeterReader:
+        """Open the usable sensors, whichever there are: none is no error."""
 
 
 class Recorder(Protocol):

@@ -18,7 +18,18 @@ PACKAGE = "pytest_edgert"
 
 #: Top modules by layer, lowest first.
 LAYERS = {
-    "words": {"errors", "tensors", "records", "clock", "contracts", "codec", "units", "recording", "bench_records"},
+    "words": {
+        "errors",
+        "tensors",
+        "records",
+        "clock",
+        "contracts",
+        "codec",
+        "units",
+        "recording",
+        "bench_records",
+        "series",
+    },
     "parts": {"devices", "runtimes", "measure", "verdicts", "agreement", "golden", "strategies"},
     "job": {"job"},
     "reach": {"worker", "transports"},
@@ -51,6 +62,7 @@ STDLIB = sys.stdlib_module_names | {"tomllib"}
 MAY_IMPORT = {
     "numpy": [
         "tensors",
+        "series",
         *WORKS_ON_ARRAYS,
         "sessions",
         "harness",
