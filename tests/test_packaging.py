@@ -52,7 +52,8 @@ def install(wheel, place):
 
 def found_by(python, folder):
     """Return path and title of the generic profile as that Python finds it, run from `folder`."""
-    shown = subprocess.run([python, "-c", SHOW], cwd=folder, capture_output=True, text=True, check=True).stdout
+    # A PYTHONPATH of the run would win over what was installed; -E leaves it out.
+    shown = subprocess.run([python, "-E", "-c", SHOW], cwd=folder, capture_output=True, text=True, check=True).stdout
     path, title = shown.strip().split("|")
     return Path(path), title
 

@@ -1,10 +1,10 @@
-"""The harness between worker and record."""
+"""The check of latency between worker and record."""
 
 from __future__ import annotations
 
 import pytest
 
-from pytest_edgert.harness import confirmed
+from pytest_edgert.latencies import confirmed
 from pytest_edgert.measure.samples import SUFFICED
 from pytest_edgert.records import Verdict
 
