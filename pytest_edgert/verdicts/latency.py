@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_edgert.errors import MeasurementInvalidError
-from pytest_edgert.records import Budget, BudgetVerdict, Latency, LatencyPlan, Quantile, Verdict
+from pytest_edgert.records import Budget, BudgetVerdict, Latency, LatencyPlan, Pattern, Quantile, Verdict
 from pytest_edgert.tensors import Array
 from pytest_edgert.verdicts import sentences
 from pytest_edgert.verdicts.binomial import k_fail_exact, k_pass_exact
@@ -75,7 +75,7 @@ def decide(durations_ns: Array, starts_ns: Array, plan: LatencyPlan, held: HeldT
         test = _sequential_part if plan.fixed_n is None else _fixed_part
         parts = tuple(test(n, k, budget, plan, tau) for k, budget in zip(exceedances, plan.budgets, strict=True))
     verdict = _over_all(parts)
-    if verdict in {Verdict.PASS, Verdict.FAIL} and distrust(durations_ns, starts_ns):
+    if verdict in {Verdict.PASS, Verdict.FAIL} and _distrust(durations_ns, starts_ns, plan):
         verdict = Verdict.INVALID
     return Decision(verdict, parts, exceedances, tau)
 
@@ -110,7 +110,7 @@ def judge_latency(
             "Allow more time, so that at least one inference is counted.",
         )
     decision = decide(durations_ns, starts_ns, plan)
-    doubts = distrust(durations_ns, starts_ns)
+    doubts = _distrust(durations_ns, starts_ns, plan)
     verdict = Verdict.INVALID if doubts else decision.verdict
     ordered = np.sort(durations_ns)
     n = len(ordered)
@@ -129,6 +129,11 @@ def judge_latency(
     )
     reason, remedy = doubts[0] if doubts else sentences.explain(verdict, latency, plan, fewest_samples(decision.tau))
     return LatencyJudgement(verdict, latency, reason, remedy)
+
+
+def _distrust(durations_ns: Array, starts_ns: Array, plan: LatencyPlan) -> list[tuple[str, str]]:
+    """Response times of requests that wait for each other overlap; those of a closed loop must not."""
+    return distrust(durations_ns, starts_ns, may_overlap=plan.arrival.pattern is not Pattern.CLOSED)
 
 
 def limit_ns(budget: Budget) -> float:

@@ -21,35 +21,40 @@ _RISE = 1.5
 _TICKS = 20
 
 
-def distrust(durations_ns: Array, starts_ns: Array, resolution_ns: float | None = None) -> list[tuple[str, str]]:
+def distrust(
+    durations_ns: Array, starts_ns: Array, resolution_ns: float | None = None, *, may_overlap: bool = False
+) -> list[tuple[str, str]]:
     """Return why these samples cannot be trusted, as (reason, remedy); empty when nothing was seen.
 
     Args:
         durations_ns: Durations in the order they were measured, (n,), int64.
         starts_ns: Start of each on the same clock, (n,), int64.
         resolution_ns: Resolution of that clock; by default what this machine states of `clock.monotonic_ns`.
+        may_overlap: Whether durations are response times from an intended start, so that the next request may start
+            before `starts_ns + durations_ns`.
     """
     if not len(durations_ns):
         return []
     resolution_ns = clock.resolution_ns() if resolution_ns is None else resolution_ns
     found = [
-        _clock_ran_backwards(durations_ns, starts_ns),
+        _clock_ran_backwards(durations_ns, starts_ns, may_overlap=may_overlap),
         _timer_too_coarse(durations_ns, resolution_ns),
         _steady_rise(durations_ns),
     ]
     return [reason for reason in found if reason is not None]
 
 
-def _clock_ran_backwards(durations_ns: Array, starts_ns: Array) -> tuple[str, str] | None:
-    ends_ns = starts_ns + durations_ns
+def _clock_ran_backwards(durations_ns: Array, starts_ns: Array, *, may_overlap: bool) -> tuple[str, str] | None:
+    ends_ns = starts_ns if may_overlap else starts_ns + durations_ns
     overlaps = int(np.count_nonzero(starts_ns[1:] < ends_ns[:-1]))
     not_positive = int(np.count_nonzero(durations_ns <= 0))
     if not overlaps and not not_positive:
         return None
+    before = "starts" if may_overlap else "ends"
     what = (
         f"{not_positive} of {len(durations_ns)} durations are not above zero"
         if not_positive
-        else f"{overlaps} of {len(durations_ns)} inferences start before the one before them ends"
+        else f"{overlaps} of {len(durations_ns)} inferences start before the one before them {before}"
     )
     return f"{what}: the clock stood still or went backwards", "Measure on a device with a monotonic clock."
 

@@ -61,3 +61,12 @@ def test_a_latency_that_rises_all_the_time_is_no_steady_state():
 def test_what_is_not_a_clear_steady_rise_is_left_to_the_verdict(level):
     durations = noisy(level)
     assert distrust(durations, starts_of(durations)) == []
+
+
+def test_response_times_may_overlap_and_starts_may_not_go_backwards():
+    responses = np.full(100, 5_000_000)
+    starts = np.arange(100) * 1_000_000
+    assert distrust(responses, starts)
+    assert distrust(responses, starts, may_overlap=True) == []
+    starts[50] -= 2_000_000
+    assert "start before the one before them starts" in distrust(responses, starts, may_overlap=True)[0][0]
