@@ -175,6 +175,14 @@ class MeterReader(Protocol):
         """Let go of files and vendor handles; twice is harmless."""
 
 
+@runtime_checkable
+class SupportsTroubles(Protocol):
+    """A reader that can say what went wrong with a sensor since it was opened."""
+
+    def troubles(self) -> Mapping[str, str]:
+        """Return a sentence by sensor: that it vanished, that its counter went backwards. Never raises."""
+
+
 class Meter(Protocol):
     """Reads sensors of one kind. Importing its file imports no vendor module; its methods may.
 

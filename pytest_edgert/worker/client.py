@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from pytest_edgert.codec import decode, encode
 from pytest_edgert.contracts import Options, Transport
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.job.sessions import OpenedSession, ProbeResult
+from pytest_edgert.job.watch import MeterState
 from pytest_edgert.records import LatencyPlan, Plain
 from pytest_edgert.tensors import Array, Feeds
 from pytest_edgert.worker.connection import Connection, WorkerSettings
@@ -162,6 +163,15 @@ class Worker:
         """Start the peak of `peak_rss_bytes` anew; returns False where the device does not allow it."""
         meta, _ = self._connection.call("reset_peak_rss", {}, {}, _QUICK_S)
         return bool(meta["reset"])
+
+    def read_sensors(self, meters: Sequence[str], *, timeout_s: float = _QUICK_S) -> tuple[MeterState, ...]:
+        """Ask meters, each as "module:attribute", for their sensors and one reading; a broken one tells its reason.
+
+        Raises:
+            WorkerError: The worker was lost.
+        """
+        meta, _ = self._connection.call("read_sensors", {"meters": list(meters)}, {}, timeout_s)
+        return tuple(decode(MeterState, state) for state in meta["meters"])
 
     def close_session(self, session_id: int, *, timeout_s: float = _QUICK_S) -> None:
         """Close one session; one that is closed already is left alone."""

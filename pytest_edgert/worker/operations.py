@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from pytest_edgert.codec import decode, encode
 from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
 from pytest_edgert.job.sessions import SessionTable, probe
+from pytest_edgert.job.watch import read_sensors
 from pytest_edgert.records import LatencyPlan, Plain
 from pytest_edgert.tensors import Array
 
@@ -58,6 +59,10 @@ def _reset_peak_rss(_sessions: SessionTable, _meta: Meta, _tensors: Mapping[str,
     return {"reset": reset_peak_rss()}, {}
 
 
+def _read_sensors(_sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    return {"meters": [encode(state) for state in read_sensors(meta["meters"])]}, {}
+
+
 def _shutdown(sessions: SessionTable, _meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
     sessions.close_all()
     return {}, {}
@@ -71,5 +76,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "close_session": _close_session,
     "peak_rss": _peak_rss,
     "reset_peak_rss": _reset_peak_rss,
+    "read_sensors": _read_sensors,
     SHUTDOWN: _shutdown,
 }

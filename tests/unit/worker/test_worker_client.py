@@ -28,6 +28,14 @@ def test_probe_gives_version_and_accelerators(shared_odd):
     assert found.accelerators[1] == Presence("npu", PresenceState.ABSENT, "no driver", "Install it.")
 
 
+def test_sensors_are_read_and_a_broken_meter_tells_its_reason(shared_odd):
+    good, broken = shared_odd.worker.read_sensors(["odd_meter:METER", "odd_meter:MISSING"])
+    assert (good.name, good.reason) == ("odd", "")
+    assert good.sensors[1] == Presence("power_w.odd", PresenceState.UNUSABLE, "root only", "Run as root.")
+    assert good.readings == {"temperature_c.odd": 40.5, "power_w.odd": None}
+    assert "odd_meter:MISSING" in broken.reason
+
+
 def test_open_gives_signature_and_placement_as_the_session_has_them(shared_odd, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     import odd_runtime

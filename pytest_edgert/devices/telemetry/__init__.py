@@ -1,0 +1,1 @@
+"""Meters: one file for each kind of sensor, found by entry points, all reading below one `sysroot`."""

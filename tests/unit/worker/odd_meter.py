@@ -1,0 +1,25 @@
+"""A meter for the worker's tests: one sensor that reads, one that does not."""
+
+from pytest_edgert.records import Presence, PresenceState
+
+
+class Meter:
+    name = "odd"
+
+    def sensors(self, sysroot):
+        return [
+            Presence("temperature_c.odd", PresenceState.USABLE),
+            Presence("power_w.odd", PresenceState.UNUSABLE, "root only", "Run as root."),
+        ]
+
+    def open(self, sysroot):
+        return self
+
+    def read(self):
+        return {"temperature_c.odd": 40.5, "power_w.odd": None}
+
+    def close(self):
+        pass
+
+
+METER = Meter()
