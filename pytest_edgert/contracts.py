@@ -209,6 +209,19 @@ class Recorder(Protocol):
         """Keep one record."""
 
 
+@runtime_checkable
+class KnowsTest(Protocol):
+    """A recorder that knows which test runs, and which attempt at it this is."""
+
+    @property
+    def nodeid(self) -> str:
+        """The test's id."""
+
+    @property
+    def attempt(self) -> int:
+        """1, and more when something runs the same test again."""
+
+
 class Transport(Protocol):
     """How to reach a device: a command prefix that turns ``python -m …`` into a pipe on that device."""
 

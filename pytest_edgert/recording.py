@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from pytest_edgert.contracts import Recorder
+from pytest_edgert.contracts import KnowsTest, Recorder
 from pytest_edgert.records import CheckRecord
 
 RECORDER: ContextVar[Recorder | None] = ContextVar("pytest_edgert_recorder", default=None)
@@ -33,6 +33,12 @@ class VerdictError(AssertionError):
 def current_recorder() -> Recorder | None:
     """Return the recorder of the running test, None outside one."""
     return RECORDER.get()
+
+
+def running_test() -> tuple[str, int]:
+    """Return the id of the running test and the attempt at it, ("", 1) where no recorder knows."""
+    recorder = RECORDER.get()
+    return (recorder.nodeid, recorder.attempt) if isinstance(recorder, KnowsTest) else ("", 1)
 
 
 def record(record: CheckRecord) -> CheckRecord:

@@ -7,9 +7,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_edgert import clock
 from pytest_edgert.records import LatencyPlan, Plain
+
+if TYPE_CHECKING:
+    from pytest_edgert.verdicts.trust import Rules
 
 
 def silent(text: str) -> None:
@@ -19,6 +23,10 @@ def silent(text: str) -> None:
 def no_conditions() -> Mapping[str, Plain]:
     """Read no conditions."""
     return {}
+
+
+def always_ready() -> None:
+    """Wait for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,8 @@ class Run:
         latency_workers: Fresh workers that must each give a latency verdict; 3 in acceptance.
         conditions: Reads load, temperature and clocks beside a measurement; null for "no sensor".
         progress: Takes one line of progress; "" ends it.
+        ready: Returns when the profile's conditions hold; raises NotRunError when they do not in time.
+        rules: What voids a measurement on this device; None for what holds on any.
     """
 
     device: str
@@ -44,6 +54,8 @@ class Run:
     latency_workers: int = 1
     conditions: Callable[[], Mapping[str, Plain]] = no_conditions
     progress: Callable[[str], None] = silent
+    ready: Callable[[], None] = always_ready
+    rules: Rules | None = None
 
 
 def make_run_folder(root: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert.contracts import Options, OptionValue, Target, Transport
 from pytest_edgert.errors import EdgertError, TargetMissingError, WorkerError
+from pytest_edgert.evidence import Evidence
 from pytest_edgert.locks import DeviceLock
 from pytest_edgert.records import Cell, Placement
 from pytest_edgert.run import Run
@@ -235,6 +236,7 @@ class SessionPool:
         lock: The device's lock.
         deadlines: Longest waits.
         versions: Runtime name to its own version, as sessions that were opened here told it.
+        evidence: What latency checks of each test have gathered, for another attempt at it.
     """
 
     run: Run
@@ -243,6 +245,7 @@ class SessionPool:
     lock: DeviceLock
     deadlines: Deadlines = field(default_factory=Deadlines)
     versions: dict[str, str] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
     _workers: dict[tuple[str, str, tuple[tuple[str, str], ...]], Worker] = field(default_factory=dict)
     _sessions: dict[SessionPlan, EdgeSession] = field(default_factory=dict)
 

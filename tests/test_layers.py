@@ -38,6 +38,8 @@ LAYERS = {
         "probing",
         "harness",
         "latencies",
+        "measuring",
+        "evidence",
         "locks",
         "run",
         "checks",

@@ -143,10 +143,20 @@ class Invalidate:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How to measure on this device; always by the device's own clock."""
+    """How to measure on this device; always by the device's own clock.
+
+    Args:
+        warmup: Inferences thrown away first, at least.
+        min_time_s: Time the evidence of a verdict spans, at least.
+        stride_s: Decorrelation stride: time between two counted samples, at least three mean lengths of the longest
+            burst that the profile claims to cover.
+        clock: Whose clock.
+        taskset: CPUs of the worker, as a mask.
+    """
 
     warmup: int | None = None
     min_time_s: float | None = _duration("min_time")
+    stride_s: float | None = _duration("stride")
     clock: str = _one_of("device", default="device")
     taskset: str = ""
 

@@ -226,7 +226,7 @@ class _Reader:
         return Limits(self.budgets(self.table(table, latency), latency) or outer.budgets, amounts)
 
     def budgets(self, table: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Budget, ...]:
-        from pytest_edgert.verdicts.budgets import budgets_from_table
+        from pytest_edgert.verdicts.budgets import budgets_from_table, check_order
 
         arrival = table.get("arrival", CLOSED_LOOP)
         if arrival != CLOSED_LOOP:
@@ -239,6 +239,7 @@ class _Reader:
                     raise UsageError(f"{where} is {value!r}, wanted a duration.", f'Write {key} = "5ms".')
                 found = budgets_from_table({key: value}, where)
                 budgets += tuple(replace(budget, source=self.source((*keys, key))) for budget in found)
+        check_order(budgets, self.where(keys))
         return budgets
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_edgert.contracts import Target
-from pytest_edgert.errors import TargetMissingError
+from pytest_edgert.errors import TargetMissingError, UsageError
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, Surroundings, missing_target
 from pytest_edgert.plugin.markers import Need, check_marks, needs_of
@@ -36,6 +36,7 @@ def check_before_run(item: pytest.Item) -> None:
     """
     __tracebackhide__ = True
     check_marks(item)
+    _refuse_flaky(item)
     cell = cell_of(item)
     problem = cell.problem() if cell is not None else None
     if problem is not None:
@@ -50,6 +51,14 @@ def check_before_run(item: pytest.Item) -> None:
     if state.settings_of(item.config).accept:
         raise TargetMissingError(f"--edge-accept: {found[0]}", found[1])
     pytest.skip(" ".join(part for part in found if part))
+
+
+def _refuse_flaky(item: pytest.Item) -> None:
+    """Raise UsageError for a mark that would have a test of an acceptance tried again."""
+    if item.get_closest_marker("flaky") is not None and state.settings_of(item.config).accept:
+        raise UsageError(
+            "A mark flaky contradicts --edge-accept: the test would be tried until it is green.", "Take it off."
+        )
 
 
 def missing_need(

@@ -29,9 +29,15 @@ _TOKEN = pytest.StashKey[Token[Any]]()
 class ItemRecorder:
     """Collects the records of one test item between two of its reports."""
 
-    def __init__(self, nodeid: str) -> None:
-        self.nodeid = nodeid
+    def __init__(self, item: pytest.Item) -> None:
+        self.nodeid = item.nodeid
+        self._item = item
         self._records: list[CheckRecord] = []
+
+    @property
+    def attempt(self) -> int:
+        """Which run of the same test this is, from 1: pytest-rerunfailures counts on the item."""
+        return int(getattr(self._item, "execution_count", 1))
 
     def record(self, record: CheckRecord) -> None:
         """Keep a record, stamped with the item's id."""
@@ -54,7 +60,7 @@ class ItemRecorder:
 
 def start_item(item: pytest.Item) -> None:
     """Let records go to `item` until `finish_item`."""
-    item.stash[_RECORDER] = ItemRecorder(item.nodeid)
+    item.stash[_RECORDER] = ItemRecorder(item)
     item.stash[_TOKEN] = RECORDER.set(item.stash[_RECORDER])
 
 
@@ -66,7 +72,7 @@ def finish_item(item: pytest.Item) -> None:
 
 def recorder_of(item: pytest.Item) -> ItemRecorder:
     """Return the recorder of an item; one that nothing records to, outside `start_item` and `finish_item`."""
-    return item.stash.get(_RECORDER, ItemRecorder(item.nodeid))
+    return item.stash.get(_RECORDER, ItemRecorder(item))
 
 
 def attach(report: pytest.TestReport, records: Sequence[CheckRecord]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert.errors import ArtefactError
 from pytest_edgert.locks import DeviceLock
+from pytest_edgert.measuring import await_conditions, plan_on, rules_of
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, opening_options
 from pytest_edgert.plugin.markers import read_budgets
@@ -49,20 +50,25 @@ def open_pool(config: pytest.Config, device: Device) -> SessionPool:
 def _run(config: pytest.Config, device: Device, settings: Settings) -> Run:
     from pytest_edgert.plugin.progress import progress_printer
 
+    progress = progress_printer(config)
     return Run(
         device.profile.id,
         make_run_folder(config.rootpath),
         device.facts,
         settings.seed,
-        _latency_plan(settings),
+        plan_on(device.profile, _latency_plan(settings)),
         ACCEPTANCE_WORKERS if settings.accept else 1,
         _conditions,
-        progress_printer(config),
+        progress,
+        lambda: await_conditions(device.profile.conditions, _conditions, progress),
+        rules_of(device.profile),
     )
 
 
 def _latency_plan(settings: Settings) -> LatencyPlan:
-    plan = LatencyPlan(fixed_n=settings.samples, min_s=ACCEPTANCE_SPAN_S if settings.accept else 0.0)
+    plan = LatencyPlan(
+        fixed_n=settings.samples, seed=settings.seed, min_s=ACCEPTANCE_SPAN_S if settings.accept else 0.0
+    )
     return plan if settings.max_time_s is None else replace(plan, max_s=settings.max_time_s)
 
 

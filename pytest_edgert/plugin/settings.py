@@ -110,8 +110,22 @@ def read_settings(config: pytest.Config) -> Settings:
         if found.option.key == "edge_arrival" and found.texts != (CLOSED_LOOP,):
             raise refuse(_as_written(found), _place(found))
     settings = _checked(given, find_ini(config, _option("latency_budget")))
+    if settings.accept:
+        _refuse_reruns(config)
     _check_devices(settings, given, config.rootpath)
     return settings
+
+
+def _refuse_reruns(config: pytest.Config) -> None:
+    """Raise UsageError where an acceptance would try failing tests again (pytest-rerunfailures)."""
+    again = getattr(config.option, "reruns", None)
+    if again is None and config.pluginmanager.hasplugin("rerunfailures"):
+        again = config.getini("reruns")
+    if again and int(again) > 0:
+        raise UsageError(
+            f"--reruns={again} contradicts --edge-accept: a verdict of acceptance is not tried until it is green.",
+            "Leave one of the two out.",
+        )
 
 
 def find_given(config: pytest.Config, option: Option) -> Given | None:

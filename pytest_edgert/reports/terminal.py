@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_edgert.records import Cell, CheckRecord, Plain, Verdict, worst
-from pytest_edgert.reports import text
+from pytest_edgert.reports import beside_text, text
 from pytest_edgert.reports.items import ItemOutcome, Outcome
 
 #: Items named one by one before the rest is only counted.
@@ -81,6 +81,8 @@ def told_lines(records: Sequence[CheckRecord]) -> Iterator[Line]:
     overridden = {note: None for one in records for note in one.notes if note.startswith("overrides ")}
     for note in overridden:
         yield Line(f"budget: {note}")
+    for line in beside_text.told(records):
+        yield Line(f"beside: {line}")
     for one in records:
         if one.check == "agreement" and one.verdict.green:
             for note in one.notes:

@@ -6,13 +6,15 @@ import math
 from collections.abc import Iterator
 
 from pytest_edgert.records import Amount, BudgetVerdict, CheckRecord, Latency, Plain, Quantile, Verdict
-from pytest_edgert.reports import agreement_text
+from pytest_edgert.reports import agreement_text, beside_text
 
 #: Steps of a scale, largest first: factor and unit.
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _MINUTES = ((60.0, "min"),)
 _BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 _HERTZ = ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz"), (1.0, "Hz"))
+_WATTS = ((1.0, "W"), (1e-3, "mW"), (1e-6, "µW"))
+_JOULES = ((1e3, "kJ"), (1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"))
 _RATES = ((1e6, "M/s"), (1e3, "k/s"), (1.0, "/s"))
 #: Begins the names of readings that were taken before the measurement.
 _BEFORE = "before."
@@ -102,6 +104,8 @@ def sentences(record: CheckRecord) -> Iterator[str]:
         yield f"  {amount(found)}{_source(found.source)}: {found.verdict.value}"
     for line in agreement_text.lines(record.agreement):
         yield f"  {line}"
+    for line in beside_text.lines(record):
+        yield f"  {line}"
     for note in record.notes:
         yield f"  {note}"
     if told := conditions(record):
@@ -128,8 +132,8 @@ def conditions(record: CheckRecord) -> str:
 
 
 def _change(name: str, before: Plain, after: Plain) -> str:
-    told, value = _reading(name, after)
-    return f"{told} {value}" if before in (None, after) else f"{told} {_reading(name, before)[1]} → {value}"
+    told, value = labelled(name, after)
+    return f"{told} {value}" if before in (None, after) else f"{told} {labelled(name, before)[1]} → {value}"
 
 
 def reading(name: str, found: Plain) -> str:
@@ -137,11 +141,12 @@ def reading(name: str, found: Plain) -> str:
 
     Where a sensor is named, it comes behind: ``temperature cpu 61 °C`` of ``temperature_c.cpu``.
     """
-    return " ".join(_reading(name, found))
+    return " ".join(labelled(name, found))
 
 
-def _reading(name: str, found: Plain) -> tuple[str, str]:
-    units = {"_bytes": size, "_s": duration, "_hz": frequency, "_c": temperature}
+def labelled(name: str, found: Plain) -> tuple[str, str]:
+    """Return what a reading is of and its value with the unit: ("temperature cpu", "61 °C")."""
+    units = {"_bytes": size, "_s": duration, "_hz": frequency, "_c": temperature, "_w": power, "_j": energy}
     kind, _, sensor = name.partition(".")
     if found is None:
         return name, "no sensor"
@@ -154,6 +159,16 @@ def _reading(name: str, found: Plain) -> tuple[str, str]:
 def frequency(number_hz: float) -> str:
     """Return a frequency: ``2.4 GHz``."""
     return _scaled(number_hz, _HERTZ)
+
+
+def power(number_w: float) -> str:
+    """Return a power: ``4.2 W``."""
+    return _scaled(number_w, _WATTS)
+
+
+def energy(number_j: float) -> str:
+    """Return an energy: ``12.5 mJ``."""
+    return _scaled(number_j, _JOULES)
 
 
 def temperature(number_c: float) -> str:
@@ -176,16 +191,25 @@ def _latency_lines(latency: Latency) -> Iterator[str]:
     if others:
         yield f"  also {'; '.join(others)}"
     yield (
-        f"  n = {latency.n:,} in {duration(latency.span_s)}, effective n = {latency.n_effective:,.0f} "
+        f"  n = {latency.n:,}{_of_all(latency)} in {duration(latency.span_s)}, effective n = {latency.n_effective:,.0f} "
         f"(autocorrelation time {latency.tau:.3g} samples), {rate(latency.throughput_per_s)}"
     )
     yield (
-        f"  before counting: {latency.warm_up_n:,} inferences, {duration(latency.warm_up_s)}; "
+        f"  before counting: {latency.warm_up_n:,} inferences, {duration(latency.warm_up_s)}{_cut(latency)}; "
         f"the first took {duration(latency.first_s)}"
     )
     yield f"  stopped because: {latency.stop_reason}"
     if latency.samples_path:
         yield f"  raw samples: {latency.samples_path}"
+
+
+def _of_all(latency: Latency) -> str:
+    """Return how many were timed where a stride counts fewer."""
+    return f" of {latency.inferences:,} inferences" if latency.inferences > latency.n + latency.cut_n else ""
+
+
+def _cut(latency: Latency) -> str:
+    return f", of which {latency.cut_n:,} timed ones were cut off as a longer warm-up" if latency.cut_n else ""
 
 
 def _budget(decided: BudgetVerdict, n: int) -> str:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pytest_edgert.errors import UsageError
 from pytest_edgert.records import Budget
@@ -37,7 +38,8 @@ def parse_budgets(text: str, source: str) -> tuple[Budget, ...]:
         source: Who set the budget, for errors and reports: ``--latency-budget``, a marker, a gate file's key.
 
     Raises:
-        UsageError: The text is empty, or one of its parts is not a budget, or names a percentile twice.
+        UsageError: The text is empty, one of its parts is not a budget, a percentile comes twice, or the limits
+            contradict each other.
     """
     if not text.strip():
         raise UsageError(f"{source}: {text!r} holds no budget.", _REMEDY)
@@ -52,7 +54,8 @@ def budgets_from_table(table: Mapping[str, object], source: str) -> tuple[Budget
         source: Who set the budget.
 
     Raises:
-        UsageError: A key is not a percentile, a value is not a duration, or a percentile comes twice ("p5", "p5.0").
+        UsageError: A key is not a percentile, a value is not a duration, a percentile comes twice ("p5", "p5.0"), or
+            the limits contradict each other.
     """
     return _without_duplicates(
         (_budget(str(name), limit, f"{name} = {limit!r}", source) for name, limit in table.items()),
@@ -98,4 +101,17 @@ def _without_duplicates(budgets: Iterable[Budget], where: str) -> tuple[Budget, 
         if budget.percentile in found:
             raise UsageError(f"{where} has {budget.name} twice.", "Give each percentile one limit.")
         found[budget.percentile] = budget
+    check_order(found.values(), where)
     return tuple(found.values())
+
+
+def check_order(budgets: Iterable[Budget], where: str) -> None:
+    """Raise UsageError where a higher percentile is allowed less than a lower one, whose limit then says nothing."""
+    ordered = sorted(budgets, key=lambda budget: budget.percentile)
+    for lower, higher in pairwise(ordered):
+        if higher.limit_s < lower.limit_s:
+            raise UsageError(
+                f"{where} contradicts itself: {higher.name} may take {higher.limit_s:g} s and {lower.name}, which is "
+                f"never longer, {lower.limit_s:g} s.",
+                f"Raise the limit of {higher.name}, or lower that of {lower.name}.",
+            )

@@ -47,6 +47,7 @@ def test_a_bare_duration_stands_beside_percentiles():
         ("5ms,", "no duration"),
         ("5ms,p95=6ms", "p95 twice"),
         ("p50=1ms,p50.0=2ms", "p50 twice"),
+        ("p50=2ms,p99=1ms", "contradicts itself: p99 may take 0.001 s and p50, which is never longer, 0.002 s"),
         ("p95=5ms=6ms", "unknown unit"),
     ],
 )
