@@ -79,6 +79,7 @@ MAY_IMPORT = {
     ],
     "pytest": ["plugin", "plugin.*", "testing", "testing.*"],
     "xdist": ["plugin.*"],
+    "pytest_benchmark": ["plugin.benchmark_entry"],
     "hypothesis": ["strategies", "strategies.*", "testing", "testing.*"],
     "tomli": ["devices.*", "plugin.*"],
     "filelock": ["locks"],
@@ -89,7 +90,16 @@ MAY_IMPORT = {
     "openvino": ["runtimes.openvino*"],
 }
 #: Packages that may only be imported inside a function: starting pytest must not load them.
-ONLY_INSIDE_FUNCTIONS = {"onnx", "onnxruntime", "openvino", "ml_dtypes", "xdist", "safetensors", "filelock"}
+ONLY_INSIDE_FUNCTIONS = {
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "ml_dtypes",
+    "xdist",
+    "pytest_benchmark",
+    "safetensors",
+    "filelock",
+}
 #: Modules near the start of pytest that may use NumPy, but only inside a function.
 STARTED = ["runtimes.registry"]
 

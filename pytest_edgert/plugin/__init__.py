@@ -88,13 +88,19 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
     """Add the gates of models that no path led to; no selection drops an artefact that cannot be one."""
-    if not options.value_of(config, "edge_model"):
-        return (yield)
-    from pytest_edgert.plugin import gate
+    problems: list[pytest.Item] = []
+    if options.value_of(config, "edge_model"):
+        from pytest_edgert.plugin import gate
 
-    items.extend(gate.missing_gates(session, items))
-    problems = [item for item in items if isinstance(item, gate.ArtefactProblem)]
-    yield
+        items.extend(gate.missing_gates(session, items))
+        problems = [item for item in items if isinstance(item, gate.ArtefactProblem)]
+    if not any("edge_target" in getattr(item, "fixturenames", ()) for item in items):
+        yield
+    else:
+        from pytest_edgert.plugin import benchmark_entry
+
+        with benchmark_entry.named_as_benchmarks(config, items):
+            yield
     items.extend(item for item in problems if item not in items)
 
 
@@ -146,9 +152,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     with outcomes.translated(item):
         if "edge_target" not in getattr(item, "fixturenames", ()):
             return (yield)
-        from pytest_edgert.plugin import panels
+        from pytest_edgert.plugin import benchmark_entry, panels
 
-        with panels.tolerance_of(item):
+        with panels.tolerance_of(item), benchmark_entry.entered(item):
             return (yield)
 
 
