@@ -38,6 +38,7 @@ LAYERS = {
         "probing",
         "harness",
         "latencies",
+        "samples_kept",
         "measuring",
         "evidence",
         "locks",

@@ -3,95 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 
 from pytest_edgert import clock
 from pytest_edgert.contracts import Session
-from pytest_edgert.measure.loop import runner, sample_into
-from pytest_edgert.measure.samples import SUFFICED, LatencySamples
+from pytest_edgert.job.beside import Keep, Keeping, Progress, Readings, Report
+from pytest_edgert.job.taken import FIRST_CAPACITY, Taken
+from pytest_edgert.job.watch import Watch
+from pytest_edgert.measure.arrival import Schedule
+from pytest_edgert.measure.loop import runner
+from pytest_edgert.measure.paced import Pacer
+from pytest_edgert.measure.samples import OVERRUN, SUFFICED, LatencySamples
 from pytest_edgert.measure.warm_up import WarmUp, warm_up
-from pytest_edgert.records import LatencyPlan, Plain, Verdict
-from pytest_edgert.tensors import Array, Feeds
+from pytest_edgert.records import LatencyPlan, Pattern, Verdict
+from pytest_edgert.tensors import Feeds
 from pytest_edgert.verdicts.dependence import HeldTau
 from pytest_edgert.verdicts.latency import PERCENTILES, decide
-from pytest_edgert.verdicts.quantile import sample_quantile
-
-Report: TypeAlias = Callable[[Mapping[str, Plain]], None]
+from pytest_edgert.verdicts.queue import Load, load_of
 
 #: Time of one block of inferences between two looks at the evidence.
 _BLOCK_S = 0.03
-#: Progress is reported no more often than this.
-_REPORT_S = 0.25
-#: Samples a progress estimate is made of, the latest ones.
-_ESTIMATE_N = 10_000
 #: Samples by which the evidence must have grown for another look, as a share: a look costs time in proportion to n.
 _LOOK_STEP = 0.01
-#: Samples kept at most, 64 MB of memory; and how many there is room for at first.
+#: Samples kept at most, 64 MB of memory in a closed loop.
 MAX_SAMPLES = 4_000_000
-_FIRST_CAPACITY = 4_096
 
 
-@dataclass(slots=True)
-class _Taken:
-    """Samples so far, in arrays that double when they are full."""
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The clock of a measurement and its sleep; a test gives both of a fake one."""
 
-    n: int = 0
-    durations: Array = field(default_factory=lambda: np.zeros(_FIRST_CAPACITY, np.int64))
-    starts: Array = field(default_factory=lambda: np.zeros(_FIRST_CAPACITY, np.int64))
-
-    def take(self, run: Callable[[], object], count: int, now_ns: Callable[[], int]) -> None:
-        """Time `count` more inferences."""
-        while self.n + count > len(self.durations):
-            self.durations = np.concatenate((self.durations, np.zeros_like(self.durations)))
-            self.starts = np.concatenate((self.starts, np.zeros_like(self.starts)))
-        sample_into(run, self.durations, self.starts, self.n, count, now_ns)
-        self.n += count
-
-    @property
-    def durations_ns(self) -> Array:
-        return self.durations[: self.n]
-
-    @property
-    def starts_ns(self) -> Array:
-        return self.starts[: self.n]
-
-
-@dataclass(slots=True)
-class _Progress:
-    """Reports where a measurement stands, at most every `_REPORT_S`."""
-
-    report: Report
-    now_ns: Callable[[], int]
-    began: int
-    percentile: float
-    last: int
-
-    def warming(self, n: int, elapsed_s: float) -> None:
-        if self._due():
-            self.report({"phase": "warm-up", "n": n, "elapsed_s": elapsed_s})
-
-    def sampling(self, taken: _Taken) -> None:
-        if self._due():
-            recent = np.sort(taken.durations_ns[-_ESTIMATE_N:])
-            self.report(
-                {
-                    "phase": "sampling",
-                    "n": taken.n,
-                    "elapsed_s": (self.last - self.began) / 1e9,
-                    "percentile": self.percentile,
-                    "estimate_s": sample_quantile(recent, self.percentile / 100) / 1e9,
-                }
-            )
-
-    def _due(self) -> bool:
-        now = self.now_ns()
-        due = now - self.last >= _REPORT_S * 1e9
-        self.last = now if due else self.last
-        return due
+    now_ns: Callable[[], int] = clock.monotonic_ns
+    sleep_s: Callable[[float], None] = clock.sleep_s
 
 
 def measure_latency(
@@ -100,7 +47,9 @@ def measure_latency(
     plan: LatencyPlan,
     report: Report,
     *,
+    keep: Keep | None = None,
     now_ns: Callable[[], int] = clock.monotonic_ns,
+    sleep_s: Callable[[float], None] = clock.sleep_s,
 ) -> LatencySamples:
     """Warm up, then sample in blocks until the evidence suffices or the plan says stop.
 
@@ -113,53 +62,155 @@ def measure_latency(
         plan: What to decide, and for how long at most; warm-up counts towards `plan.max_s`.
         report: Called at most four times a second with ``phase`` ("warm-up" or "sampling"), ``n``, ``elapsed_s``, and
             when sampling ``percentile`` with its running ``estimate_s``. What it raises ends the measurement.
+        keep: Called every few seconds with the samples since the last call, so that they outlive this process.
         now_ns: The clock.
+        sleep_s: Sleeps until shortly before the next request of an open loop.
 
     Raises:
         EdgertError: Whatever the session raises.
     """
-    began = now_ns()
-    percentile = plan.budgets[0].percentile if plan.budgets else PERCENTILES[0]
-    progress = _Progress(report, now_ns, began, percentile, began)
+    with closing(Watch(plan.meters, interval_s=plan.telemetry_s, now_ns=now_ns)) as watch:
+        began = now_ns()
+        percentile = plan.budgets[0].percentile if plan.budgets else PERCENTILES[0]
+        progress = Progress(report, now_ns, began, percentile, began)
+        loop = _start(session, feeds, plan, progress, keep=keep, watch=watch, clocks=Clocks(now_ns, sleep_s))
+        watch.read_now()
+        loop.sample()
+        watch.read_now()
+        return loop.samples(watch)
+
+
+@dataclass(slots=True)
+class _Loop:
+    """One measurement, warmed up: blocks of inferences, and what is done between them."""
+
+    plan: LatencyPlan
+    progress: Progress
+    readings: Readings
+    keeping: Keeping
+    warmed: WarmUp
+    taken: Taken
+    held: HeldTau
+    began_ns: int
+    next_look: int = 1
+    reason: str = ""
+
+    def sample(self) -> str:
+        """Sample until there is a reason to stop, and return it."""
+        typical_ns = self.warmed.last_ns
+        self.began_ns = self.keeping.last_ns = self.progress.now_ns()
+        if self.taken.pacer is not None:
+            self.taken.pacer.follow()
+        while not self.reason:
+            block = _block(typical_ns, self.taken.n, self.plan)
+            self.taken.take(block)
+            typical_ns = int(np.median(self.taken.service_ns[-block:]))
+            if self.taken.pacer is None:
+                self._between()
+            else:
+                self.taken.pacer.aside(self._between)
+        return self.reason
+
+    def _between(self) -> None:
+        """Look whether to stop, and at all that goes on beside."""
+        over = self._over()
+        if self.taken.n >= self.next_look:
+            self.next_look = self.taken.n + math.ceil(_LOOK_STEP * self.taken.n)
+            self.reason = _evidence(self.taken, self.plan, self.held)
+        self.reason = self.reason or over
+        if not self.reason:
+            self.keeping.look(self.taken)
+            self.meanwhile()
+
+    def _over(self) -> str:
+        now = self.progress.now_ns()
+        if self.taken.pacer is not None:  # No request is waited for that would come after the end.
+            now = max(now, self.taken.pacer.schedule.next_ns)
+        return _time_or_count(
+            self.plan, self.taken.n, (now - self.progress.began_ns) / 1e9, (now - self.began_ns) / 1e9
+        )
+
+    def meanwhile(self) -> None:
+        """Have a look at sensors and progress, between two blocks or while an open loop waits."""
+        self.readings.look()
+        self.progress.sampling(self.taken.n, self.taken.durations_ns)
+
+    def samples(self, watch: Watch) -> LatencySamples:
+        """Return everything that was seen."""
+        taken, warmed = self.taken, self.warmed
+        return LatencySamples(
+            taken.durations_ns,
+            taken.starts_ns,
+            warmed.first_ns,
+            warmed.n,
+            warmed.elapsed_ns,
+            self.reason,
+            None if taken.pacer is None else taken.service_ns,
+            taken.intended_ns,
+            taken.queue,
+            watch.series(),
+            {**watch.dropped, **watch.troubles()},
+        )
+
+
+def _start(
+    session: Session,
+    feeds: Feeds,
+    plan: LatencyPlan,
+    progress: Progress,
+    *,
+    keep: Keep | None,
+    watch: Watch,
+    clocks: Clocks,
+) -> _Loop:
+    """Warm up at the plan's arrivals, then begin them anew: a slow first inference leaves no queue behind."""
+    now_ns = clocks.now_ns
     run = runner(session, feeds)
-    warmed = warm_up(run, plan, now_ns, progress.warming)
-    taken = _Taken()
-    reason = _sample(run, plan, warmed, taken, progress)
-    return LatencySamples(taken.durations_ns, taken.starts_ns, warmed.first_ns, warmed.n, warmed.elapsed_ns, reason)
+    warming = make_pacer(plan, clocks, lambda: progress.warming(0, (now_ns() - progress.began_ns) / 1e9))
+    warmed = warm_up(run, plan, now_ns, progress.warming, warming)
+    head = {"first_ns": warmed.first_ns, "warm_up_n": warmed.n, "warm_up_ns": warmed.elapsed_ns}
+    began = now_ns()
+    readings = Readings(watch, plan.telemetry_s, now_ns, None)
+    loop = _Loop(
+        plan, progress, readings, Keeping(keep, head, now_ns, began), warmed, Taken(run, now_ns), HeldTau(), began
+    )
+    loop.taken.pacer = readings.pacer = make_pacer(plan, clocks, loop.meanwhile)
+    return loop
 
 
-def _sample(run: Callable[[], object], plan: LatencyPlan, warmed: WarmUp, taken: _Taken, progress: _Progress) -> str:
-    """Sample until there is a reason to stop, and return it."""
-    held = HeldTau()
-    typical_ns, next_look = warmed.last_ns, 1
-    sampling_began = progress.now_ns()
-    while True:
-        block = _block(typical_ns, taken.n, plan)
-        taken.take(run, block, progress.now_ns)
-        typical_ns = int(np.median(taken.durations_ns[-block:]))
-        now = progress.now_ns()
-        reason = _time_or_count(plan, taken.n, (now - progress.began) / 1e9, (now - sampling_began) / 1e9)
-        if taken.n >= next_look:
-            next_look = taken.n + math.ceil(_LOOK_STEP * taken.n)
-            if _decided(taken, plan, held):
-                return SUFFICED if plan.fixed_n is None else f"all {taken.n} samples were taken"
-        if reason:
-            return reason
-        progress.sampling(taken)
+def make_pacer(plan: LatencyPlan, clocks: Clocks, meanwhile: Callable[[], None]) -> Pacer | None:
+    """Return the pacer of a plan's arrivals, the first request now; None for a closed loop."""
+    if plan.arrival.pattern is Pattern.CLOSED:
+        return None
+    schedule = Schedule(plan.arrival, plan.seed, clocks.now_ns())
+    return Pacer(schedule, clocks.now_ns, clocks.sleep_s, meanwhile)
 
 
 def _block(typical_ns: int, n: int, plan: LatencyPlan) -> int:
     """Return how many inferences to run before the next look: about `_BLOCK_S` of them, at least 1."""
-    fits = round(_BLOCK_S * 1e9 / max(1, typical_ns))
+    fits = round(_BLOCK_S * 1e9 / max(1.0, typical_ns, plan.arrival.interval_s * 1e9))
     most = min(MAX_SAMPLES, plan.fixed_n or MAX_SAMPLES) - n
-    return max(1, min(fits, most, max(_FIRST_CAPACITY, n)))
+    return max(1, min(fits, most, max(FIRST_CAPACITY, n)))
 
 
-def _decided(taken: _Taken, plan: LatencyPlan, held: HeldTau) -> bool:
+def _evidence(taken: Taken, plan: LatencyPlan, held: HeldTau) -> str:
+    """Return why the evidence ends the sampling; empty when it does not.
+
+    A PASS or an INVALID of an open loop waits until it is known whether the queue grows: early response times of a
+    queue that grows are short.
+    """
+    load = None
+    if taken.pacer is not None:
+        load = load_of(taken.service_ns, taken.starts_ns, taken.durations_ns, plan.arrival).load
+        if load is Load.GROWS:
+            return OVERRUN
     if not plan.budgets:
-        return False
-    decision = decide(taken.durations_ns, taken.starts_ns, plan, held)
-    return decision.verdict in {Verdict.PASS, Verdict.FAIL, Verdict.INVALID}
+        return ""
+    verdict = decide(taken.durations_ns, taken.starts_ns, plan, held).verdict
+    waits = load is Load.UNCLEAR and verdict is not Verdict.FAIL
+    if verdict not in {Verdict.PASS, Verdict.FAIL, Verdict.INVALID} or waits:
+        return ""
+    return SUFFICED if plan.fixed_n is None else f"all {taken.n} samples were taken"
 
 
 def _time_or_count(plan: LatencyPlan, n: int, elapsed_s: float, sampled_s: float) -> str:

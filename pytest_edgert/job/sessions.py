@@ -15,6 +15,7 @@ from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Array, Feeds, Signature
 
 if TYPE_CHECKING:
+    from pytest_edgert.job.beside import Keep
     from pytest_edgert.measure.samples import LatencySamples
 
 
@@ -90,9 +91,14 @@ class SessionTable:
         return outputs, clock.monotonic_ns() - started_ns
 
     def measure_latency(
-        self, session_id: int, feeds: Feeds, plan: LatencyPlan, report: Callable[[Mapping[str, Plain]], None]
+        self,
+        session_id: int,
+        feeds: Feeds,
+        plan: LatencyPlan,
+        report: Callable[[Mapping[str, Plain]], None],
+        keep: Keep | None = None,
     ) -> LatencySamples:
-        """Measure the latency of a session, with `report` called now and then on the way.
+        """Measure the latency of a session, with `report` called now and then and `keep` with the samples so far.
 
         A bound run raises the vendor's own error, since nothing is translated on the hot path: the same inference is
         then run once more by `infer`, which says it in the adapter's words.
@@ -101,7 +107,7 @@ class SessionTable:
 
         session = self._session(session_id)
         try:
-            return measure_latency(session, feeds, plan, report)
+            return measure_latency(session, feeds, plan, report, keep=keep)
         except (EdgertError, MemoryError):
             raise
         except Exception:

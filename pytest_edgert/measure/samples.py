@@ -6,21 +6,26 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pytest_edgert.errors import ArtefactError, ProtocolError, UsageError
 from pytest_edgert.records import Plain
+from pytest_edgert.series import Series
 from pytest_edgert.tensors import Array
 
 #: The one metadata key of a samples file; its value is the header as JSON.
 _METADATA_KEY = "edgert.latency_samples"
 _TENSORS = ("durations_ns", "starts_ns")
+_OPEN_TENSORS = ("service_ns", "intended_ns")
 
 #: The stop reason of a worker whose own look at the samples gave a verdict.
 SUFFICED = "the evidence sufficed"
+#: The stop reason of an open loop whose requests arrive faster than they are served.
+OVERRUN = "the queue grew without end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,18 @@ class LatencySamples:
     """What a measurement saw.
 
     Args:
-        durations_ns: Counted durations in the order they were measured, (n,), int64.
-        starts_ns: Their starts on the worker's monotonic clock, (n,), int64.
+        durations_ns: Durations in the order they were measured, (n,), int64; of an open loop response times, which
+            count from the intended starts.
+        starts_ns: Their real starts on the worker's monotonic clock, (n,), int64.
         first_ns: Duration of the session's first inference.
         warm_up_n: Inferences thrown away before counting, the first one included.
         warm_up_ns: Time thrown away before counting.
         stop_reason: Why sampling ended, as the phrase after "stopped: ".
+        service_ns: Durations from real start to end, (n,), int64; None in a closed loop, where they are the durations.
+        intended_ns: Intended starts, (n,), int64; None in a closed loop.
+        queue: Most requests that waited at once; 0 in a closed loop.
+        series: What the sensors said beside the loop, on the same clock.
+        troubles: What was wrong with a meter or sensor, a sentence by its name.
     """
 
     durations_ns: Array
@@ -42,9 +53,19 @@ class LatencySamples:
     warm_up_n: int
     warm_up_ns: int
     stop_reason: str
+    service_ns: Array | None = None
+    intended_ns: Array | None = None
+    queue: int = 0
+    series: Series = field(default_factory=Series)
+    troubles: Mapping[str, str] = field(default_factory=dict)
+
+    def meta(self) -> dict[str, Any]:
+        """Return all that is not an array, for the worker's pipe and the file."""
+        beside = {"queue": self.queue, "sensors": list(self.series.names), "troubles": dict(self.troubles)}
+        return {**self.header(), **beside}
 
     def header(self) -> dict[str, Plain]:
-        """Return the plain part for the worker's pipe."""
+        """Return what `verdicts.latency.judge_latency` takes beside the arrays."""
         return {
             "first_ns": self.first_ns,
             "warm_up_n": self.warm_up_n,
@@ -53,19 +74,23 @@ class LatencySamples:
         }
 
     def tensors(self) -> dict[str, Array]:
-        """Return the arrays for the worker's pipe, C-contiguous int64."""
-        return {name: np.ascontiguousarray(getattr(self, name), dtype=np.int64) for name in _TENSORS}
+        """Return the arrays for the worker's pipe, C-contiguous: int64, the readings float64."""
+        given = [name for name in (*_TENSORS, *_OPEN_TENSORS) if getattr(self, name) is not None]
+        samples = {name: np.ascontiguousarray(getattr(self, name), dtype=np.int64) for name in given}
+        return {**samples, **(self.series.tensors() if self.series.names else {})}
 
     @classmethod
-    def from_wire(cls, header: Mapping[str, Plain], tensors: Mapping[str, Array]) -> LatencySamples:
-        """Return the samples that `header` and `tensors` flattened.
+    def from_wire(cls, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> LatencySamples:
+        """Return the samples that `meta` and `tensors` flattened.
 
         Raises:
             ProtocolError: A part is missing or of another kind.
         """
         durations_ns, starts_ns = (_series(tensors, name) for name in _TENSORS)
-        if len(durations_ns) != len(starts_ns):
-            raise ProtocolError(f"Latency samples have {len(durations_ns)} durations and {len(starts_ns)} starts.")
+        service_ns, intended_ns = (_series(tensors, n) if n in tensors else None for n in _OPEN_TENSORS)
+        for name, array in (("starts", starts_ns), ("service times", service_ns), ("intended starts", intended_ns)):
+            if array is not None and len(array) != len(durations_ns):
+                raise ProtocolError(f"Latency samples have {len(durations_ns)} durations and {len(array)} {name}.")
         return cls(
             durations_ns,
             starts_ns,
@@ -73,6 +98,11 @@ class LatencySamples:
             _count(header, "warm_up_n"),
             _count(header, "warm_up_ns"),
             str(header.get("stop_reason", "")),
+            service_ns,
+            intended_ns,
+            _count({"queue": 0, **header}, "queue"),
+            Series.from_parts([str(name) for name in header.get("sensors", ())], tensors),
+            {str(name): str(told) for name, told in header.get("troubles", {}).items()},
         )
 
 
@@ -80,7 +110,7 @@ def write_samples(path: Path, samples: LatencySamples) -> str:
     """Write samples as safetensors and return the SHA-256 of the file in hex."""
     from safetensors.numpy import save
 
-    content = save(samples.tensors(), metadata={_METADATA_KEY: json.dumps(samples.header(), sort_keys=True)})
+    content = save(samples.tensors(), metadata={_METADATA_KEY: json.dumps(samples.meta(), sort_keys=True)})
     path.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
@@ -96,7 +126,8 @@ def read_samples(path: Path) -> LatencySamples:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})[_METADATA_KEY])
-            return LatencySamples.from_wire(header, {name: file.get_tensor(name) for name in _TENSORS})
+            names = file.keys()  # The file itself cannot be iterated over.
+            return LatencySamples.from_wire(header, {name: file.get_tensor(name) for name in names})
     except (OSError, SafetensorError, KeyError, ValueError, ProtocolError) as error:
         raise ArtefactError(f"{path} is not a file of latency samples: {error}.", "Measure again.") from error
 
@@ -109,7 +140,7 @@ def _series(tensors: Mapping[str, Array], name: str) -> Array:
     return array
 
 
-def _count(header: Mapping[str, Plain], name: str) -> int:
+def _count(header: Mapping[str, Any], name: str) -> int:
     value = header.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ProtocolError(f"Latency samples need {name} as a whole number, found {value!r}.")

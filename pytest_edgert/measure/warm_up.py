@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pytest_edgert.measure.paced import Pacer
 from pytest_edgert.records import LatencyPlan
 
 #: Share of the whole time allowed that a warm-up may take; the rest is for evidence.
@@ -26,6 +27,7 @@ def warm_up(
     plan: LatencyPlan,
     now_ns: Callable[[], int],
     watch: Callable[[int, float], None],
+    pacer: Pacer | None = None,
 ) -> WarmUp:
     """Run at least `plan.warm_up_n` inferences and `plan.warm_up_s`, but no longer than a quarter of `plan.max_s`.
 
@@ -36,14 +38,20 @@ def warm_up(
         plan: How much to throw away.
         now_ns: The clock.
         watch: Called after each inference with the number so far and the seconds elapsed.
+        pacer: Lets requests come as in the measurement, without a queue; None runs them back to back.
     """
     began = now_ns()
+    if pacer is not None:
+        pacer.wait()
+    start = now_ns()
     run()
     ended = now_ns()
-    first_ns = last_ns = ended - began
+    first_ns = last_ns = ended - start
     n = 1
-    watch(n, first_ns / 1e9)
-    while not _warm(n, (ended - began) / 1e9, plan):
+    watch(n, (ended - began) / 1e9)
+    while not _warm(n, (max(ended, pacer.follow() if pacer else ended) - began) / 1e9, plan):
+        if pacer is not None:
+            pacer.wait()
         start = now_ns()
         run()
         ended = now_ns()

@@ -43,8 +43,12 @@ class Channel:
     def send(
         self, kind: FrameKind, meta: Mapping[str, Any], tensors: Mapping[str, Array], deadline_ns: int | None = None
     ) -> None:
-        """Send one message; nothing has left when a FeedsError or WorkerOutOfMemoryError is raised."""
-        packed = pack(tensors, self.pipe.payload_limit_bytes, self.writer)
+        """Send one message; nothing has left when a FeedsError or WorkerOutOfMemoryError is raised.
+
+        Tensors of PROGRESS stay out of the shared memory: nobody waits until they are read before the next message.
+        """
+        shared = None if kind is FrameKind.PROGRESS else self.writer
+        packed = pack(tensors, self.pipe.payload_limit_bytes, shared)
         if packed.entries:
             meta = {**meta, _TENSORS: packed.entries}
         self.pipe.send([pack_head(kind, meta, packed.payload_bytes), *packed.parts], deadline_ns)

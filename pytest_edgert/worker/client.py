@@ -14,7 +14,7 @@ from pytest_edgert.job.sessions import OpenedSession, ProbeResult
 from pytest_edgert.job.watch import MeterState
 from pytest_edgert.records import LatencyPlan, Plain
 from pytest_edgert.tensors import Array, Feeds
-from pytest_edgert.worker.connection import Connection, WorkerSettings
+from pytest_edgert.worker.connection import Connection, Part, WorkerSettings
 from pytest_edgert.worker.operations import SHUTDOWN
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ class Worker:
         plan: LatencyPlan,
         *,
         progress: Callable[[Mapping[str, Plain]], None] | None = None,
+        part: Part | None = None,
         idle_timeout_s: float = 60.0,
     ) -> LatencySamples:
         """Measure the latency of a session, the loop running in the worker.
@@ -140,6 +141,7 @@ class Worker:
             feeds: What to infer on.
             plan: How to measure and when to stop.
             progress: Called with every sign of progress.
+            part: Called every few seconds with the samples since the last call, which the worker's loss leaves.
             idle_timeout_s: Longest wait for the first and the next sign of progress, and for the result.
 
         Raises:
@@ -150,7 +152,13 @@ class Worker:
 
         request = {"session_id": session_id, "plan": encode(plan)}
         meta, tensors = self._connection.call(
-            "measure_latency", request, feeds, idle_timeout_s, progress=progress, cap_s=_cap_s(plan, idle_timeout_s)
+            "measure_latency",
+            request,
+            feeds,
+            idle_timeout_s,
+            progress=progress,
+            part=part,
+            cap_s=_cap_s(plan, idle_timeout_s),
         )
         return LatencySamples.from_wire(meta, tensors)
 

@@ -32,6 +32,8 @@ from pytest_edgert.worker.protocol import PAYLOAD_LIMIT_BYTES, FrameKind
 from pytest_edgert.worker.spawn import WorkerProcess, own_import_path, safe_path_flags, spawn
 
 Progress: TypeAlias = "Callable[[Mapping[str, Plain]], None]"
+#: Takes a part of a result that is still being made: plain values and arrays.
+Part: TypeAlias = "Callable[[Mapping[str, Any], Mapping[str, Array]], None]"
 
 #: Operations too frequent for a look at the kernel's counters beside each.
 _FREQUENT = frozenset({"infer"})
@@ -118,6 +120,7 @@ class Connection:
         *,
         about: str = "",
         progress: Progress | None = None,
+        part: Part | None = None,
         cap_s: float | None = None,
     ) -> tuple[dict[str, Any], dict[str, Array]]:
         """Ask for one operation and wait for its answer.
@@ -129,6 +132,7 @@ class Connection:
             timeout_s: Longest wait for a sign of life: progress or the answer.
             about: What it is about, for messages.
             progress: Called with every sign of progress.
+            part: Called with every part of the result that comes before it.
             cap_s: Longest wait for the answer; `timeout_s` when left out.
 
         Raises:
@@ -141,7 +145,7 @@ class Connection:
             if operation not in _FREQUENT:
                 self._oom_kills = oom_kills()
             self._send({"operation": operation, **meta}, tensors, timeout_s)
-            answer = self._answer(timeout_s, last_ns, progress)
+            answer = self._answer(timeout_s, last_ns, progress, part)
             self._awaits_answer = False
             self._process.stderr.trim()
         if answer.kind is FrameKind.ERROR:
@@ -156,7 +160,7 @@ class Connection:
             self._awaits_answer = False
             raise
 
-    def _answer(self, timeout_s: float, last_ns: int, progress: Progress | None) -> Message:
+    def _answer(self, timeout_s: float, last_ns: int, progress: Progress | None, part: Part | None) -> Message:
         while True:
             try:
                 message = self._channel.receive(min(_deadline_ns(timeout_s), last_ns))
@@ -167,7 +171,10 @@ class Connection:
                 return message
             if message.kind is not FrameKind.PROGRESS:
                 raise ProtocolError(f"The worker answered with a {message.kind.name} frame.")
-            if progress is not None:
+            if message.tensors:
+                if part is not None:
+                    part(message.meta, message.tensors)
+            elif progress is not None:
                 progress(message.meta)
 
     def _refusal(self, answer: Message) -> EdgertError:

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from pytest_edgert.codec import decode, encode
 from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
 from pytest_edgert.job.sessions import SessionTable, probe
 from pytest_edgert.job.watch import read_sensors
-from pytest_edgert.records import LatencyPlan, Plain
+from pytest_edgert.records import LatencyPlan
 from pytest_edgert.tensors import Array
 
 Meta: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = "tuple[dict[str, Any], Mapping[str, Array]]"
-Report: TypeAlias = Callable[[Mapping[str, Plain]], None]
+#: What a sign of progress carries unless it hands a part of the result on.
+NO_TENSORS: Mapping[str, Array] = {}
+
+
+class Report(Protocol):
+    """Sends a sign of progress; with arrays it is a part of the result that outlives this process."""
+
+    def __call__(self, progress: Mapping[str, Any], tensors: Mapping[str, Array] = ..., /) -> None:
+        """Send plain values, and arrays where there are any."""
+
+
 Operation: TypeAlias = Callable[[SessionTable, Meta, "dict[str, Array]", Report], Answer]
 
 #: The operation after whose answer the worker ends.
@@ -42,8 +52,8 @@ def _infer(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], _re
 
 def _measure_latency(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
     plan = decode(LatencyPlan, meta["plan"])
-    samples = sessions.measure_latency(meta["session_id"], tensors, plan, report)
-    return samples.header(), samples.tensors()
+    samples = sessions.measure_latency(meta["session_id"], tensors, plan, report, keep=report)
+    return samples.meta(), samples.tensors()
 
 
 def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:

@@ -9,11 +9,10 @@ from typing import Any
 
 from pytest_edgert.errors import EdgertError, FeedsError, InferenceError, ProtocolError, to_wire
 from pytest_edgert.job.sessions import SessionTable
-from pytest_edgert.records import Plain
 from pytest_edgert.tensors import Array
 from pytest_edgert.worker.channel import Channel, Message
 from pytest_edgert.worker.failures import failure_of
-from pytest_edgert.worker.operations import OPERATIONS, SHUTDOWN
+from pytest_edgert.worker.operations import NO_TENSORS, OPERATIONS, SHUTDOWN
 from pytest_edgert.worker.pipe import PipeClosedError
 from pytest_edgert.worker.protocol import FrameKind
 
@@ -45,8 +44,8 @@ def _serve_one(channel: Channel, sessions: SessionTable) -> bool:
 def _answer(channel: Channel, sessions: SessionTable, request: Message) -> bool:
     """Carry out one request and answer it; returns whether more may come."""
 
-    def report(progress: Mapping[str, Plain]) -> None:
-        channel.send(FrameKind.PROGRESS, progress, {})
+    def report(progress: Mapping[str, Any], tensors: Mapping[str, Array] = NO_TENSORS) -> None:
+        channel.send(FrameKind.PROGRESS, progress, tensors)
 
     name = str(request.meta.get("operation"))
     operation = OPERATIONS.get(name)

@@ -5,6 +5,7 @@ import pytest
 
 from pytest_edgert.errors import ArtefactError, ProtocolError
 from pytest_edgert.measure.samples import LatencySamples, read_samples, write_samples
+from pytest_edgert.series import make_series
 
 SAMPLES = LatencySamples(np.array([3, 1, 2]), np.array([10, 20, 30]), 7, 11, 13, "the cap of 60 s was reached")
 
@@ -66,3 +67,36 @@ def test_a_file_that_is_no_samples_file_is_refused_by_name(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ArtefactError, match=r"x\.safetensors"):
         read_samples(path)
+
+
+WHOLE = LatencySamples(
+    np.array([3, 9, 5]),
+    np.array([10, 20, 30]),
+    7,
+    11,
+    13,
+    "done",
+    np.array([2, 2, 2]),
+    np.array([9, 13, 27]),
+    4,
+    make_series([(5, {"temperature_c.cpu": 50.0}), (25, {"temperature_c.cpu": None, "power_w.gpu0": 3.0})]),
+    {"rapl": "It cannot be opened: no rights."},
+)
+
+
+def everything(samples):
+    arrays = {name: array.tolist() for name, array in samples.tensors().items()}
+    return samples.meta(), {**arrays, "readings": np.nan_to_num(samples.series.values, nan=-1).tolist()}
+
+
+def test_an_open_loop_with_sensors_survives_wire_and_file(tmp_path):
+    write_samples(tmp_path / "a", WHOLE)
+    assert everything(LatencySamples.from_wire(WHOLE.meta(), WHOLE.tensors())) == everything(WHOLE)
+    assert everything(read_samples(tmp_path / "a")) == everything(WHOLE)
+    assert read_samples(tmp_path / "a").series.names == ("temperature_c.cpu", "power_w.gpu0")
+
+
+@pytest.mark.parametrize("name", ["service_ns", "intended_ns"])
+def test_an_open_loop_needs_as_many_of_each(name):
+    with pytest.raises(ProtocolError, match="3 durations and 2"):
+        LatencySamples.from_wire(WHOLE.meta(), {**WHOLE.tensors(), name: np.array([1, 2])})

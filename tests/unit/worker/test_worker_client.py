@@ -14,7 +14,8 @@ from pytest_edgert.errors import (
     UnsupportedModelError,
     UsageError,
 )
-from pytest_edgert.records import LatencyPlan, Presence, PresenceState
+from pytest_edgert.measure.parts import KeptParts
+from pytest_edgert.records import Arrival, LatencyPlan, Pattern, Presence, PresenceState
 from pytest_edgert.transports.local import TRANSPORT
 from pytest_edgert.worker.client import Worker, WorkerSettings
 
@@ -216,6 +217,27 @@ def test_latency_is_measured_in_the_worker_with_progress_on_the_way(shared_odd):
     assert samples.durations_ns.min() > 0
     assert samples.stop_reason
     assert seen
+
+
+@pytest.mark.slow
+def test_the_samples_so_far_come_while_it_measures(shared_odd):
+    parts = KeptParts()
+    plan = LatencyPlan(warm_up_n=3, warm_up_s=0.0, measure_s=4.5, arrival=Arrival(Pattern.EVERY, 0.001))
+    samples = shared_odd.worker.measure_latency(shared_odd.open(), X, plan, part=parts.add, idle_timeout_s=20)
+    kept = parts.samples("lost")
+    n = len(kept.durations_ns)
+    assert 1 <= len(parts.parts) <= 2
+    assert 0 < n < len(samples.durations_ns)
+    assert (kept.durations_ns == samples.durations_ns[:n]).all()
+
+
+def test_requests_of_an_open_loop_are_measured_in_the_worker(shared_odd):
+    arrival = Arrival(Pattern.EVERY, 0.002)
+    plan = LatencyPlan(warm_up_n=3, warm_up_s=0.0, measure_s=0.5, arrival=arrival)
+    samples = shared_odd.worker.measure_latency(shared_odd.open(), X, plan, idle_timeout_s=20)
+    assert (samples.durations_ns == samples.starts_ns + samples.service_ns - samples.intended_ns).all()
+    assert (samples.starts_ns >= samples.intended_ns).all()
+    assert len(samples.durations_ns) > 20
 
 
 def test_a_worker_runs_in_its_own_process_session(shared_odd):
