@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from pytest_edgert.records import Amount, BudgetVerdict, CheckRecord, Latency, Plain, Quantile, Verdict
-from pytest_edgert.reports import agreement_text, beside_text
+from pytest_edgert.reports import agreement_text, beside_text, block_text
 
 #: Steps of a scale, largest first: factor and unit.
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -65,10 +65,14 @@ def amount(found: Amount) -> str:
 
 
 def value(number: float | None, unit: str) -> str:
-    """Return a number of a record's `unit` ("bytes", "s", "share", "count") in words."""
-    words = {"bytes": size, "s": duration, "share": share}
+    """Return a number of a record's `unit` ("bytes", "s", "share", "count", "1/s", "J", "ratio") in words."""
+    words = {"bytes": size, "s": duration, "share": share, "1/s": rate}
     if unit in words:
         return words[unit](number)
+    if number is not None and unit == "J":
+        return energy(number)
+    if number is not None and unit == "ratio" and not math.isnan(number):
+        return f"{number:.4g}"
     return "?" if number is None or math.isnan(number) else f"{number:g}"
 
 
@@ -79,6 +83,8 @@ def figure(record: CheckRecord) -> str:
         return "" if found is None else quantile(found)
     if record.agreement:
         return agreement_text.figure(record.agreement)
+    if record.blocks:
+        return block_text.figure(record.blocks, record.verdict)
     if record.check == "golden" and record.verdict is Verdict.MEASURED:
         return "recorded"
     if not record.amounts:
@@ -102,7 +108,7 @@ def sentences(record: CheckRecord) -> Iterator[str]:
         yield from _latency_lines(record.latency)
     for found in record.amounts:
         yield f"  {amount(found)}{_source(found.source)}: {found.verdict.value}"
-    for line in agreement_text.lines(record.agreement):
+    for line in (*block_text.lines(record.blocks), *agreement_text.lines(record.agreement)):
         yield f"  {line}"
     for line in beside_text.lines(record):
         yield f"  {line}"
