@@ -89,6 +89,7 @@ MAY_IMPORT = {
     "onnx": ["runtimes.onnxruntime*", "runtimes.reference*"],
     "onnxruntime": ["runtimes.onnxruntime*"],
     "openvino": ["runtimes.openvino*"],
+    "pynvml": ["devices.telemetry.nvml"],
 }
 #: Packages that may only be imported inside a function: starting pytest must not load them.
 ONLY_INSIDE_FUNCTIONS = {
@@ -100,6 +101,7 @@ ONLY_INSIDE_FUNCTIONS = {
     "pytest_benchmark",
     "safetensors",
     "filelock",
+    "pynvml",
 }
 #: Modules near the start of pytest that may use NumPy, but only inside a function.
 STARTED = ["runtimes.registry"]

@@ -1,5 +1,6 @@
-"""Contract tests for authors of adapters: subclass `RuntimeContract` and every rule becomes a test."""
+"""Contract tests for authors: subclass `RuntimeContract` or `MeterContract` and every rule becomes a test."""
 
+from pytest_edgert.testing.meter import MeterContract
 from pytest_edgert.testing.runtime import RuntimeContract
 
-__all__ = ["RuntimeContract"]
+__all__ = ["MeterContract", "RuntimeContract"]
