@@ -36,7 +36,7 @@ def assert_latency(session: EdgeSession, budget: BudgetLike = ()) -> CheckRecord
         UsageError: The budget cannot be read.
     """
     chosen = _budgets(budget)
-    return settle(check_latency(session, chosen.budgets, chosen.notes))
+    return settle(check_latency(session, chosen.budgets, chosen.notes, chosen.arrival))
 
 
 def _budgets(budget: BudgetLike) -> BudgetChoice:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert.errors import WorkerError
 from pytest_edgert.harness import Finding, run_check
-from pytest_edgert.records import Budget, CheckRecord, LatencyPlan, Plain, Verdict, worst
+from pytest_edgert.records import Arrival, Budget, CheckRecord, LatencyPlan, Plain, Verdict, worst
 from pytest_edgert.samples_kept import keep_samples, lost
 from pytest_edgert.sessions import EdgeSession
 
@@ -17,15 +17,30 @@ if TYPE_CHECKING:
     from pytest_edgert.verdicts.latency import LatencyJudgement
 
 
-def check_latency(session: EdgeSession, budgets: Sequence[Budget] = (), notes: Sequence[str] = ()) -> CheckRecord:
-    """Judge latency against budgets in fresh workers, the device held alone; without budgets measure it."""
-    return run_check("latency", session, lambda: _find_latency(session, tuple(budgets), tuple(notes)))
+def check_latency(
+    session: EdgeSession,
+    budgets: Sequence[Budget] = (),
+    notes: Sequence[str] = (),
+    arrival: Arrival | None = None,
+) -> CheckRecord:
+    """Judge latency against budgets in fresh workers, the device held alone; without budgets measure it.
+
+    Args:
+        session: The cell.
+        budgets: The limits.
+        notes: Sentences for the record: where limits came from.
+        arrival: How requests arrive; the run's own when left out.
+    """
+    return run_check("latency", session, lambda: _find_latency(session, tuple(budgets), tuple(notes), arrival))
 
 
-def _find_latency(session: EdgeSession, budgets: tuple[Budget, ...], notes: tuple[str, ...]) -> Finding:
+def _find_latency(
+    session: EdgeSession, budgets: tuple[Budget, ...], notes: tuple[str, ...], arrival: Arrival | None
+) -> Finding:
     run = session.pool.run
+    arrival = run.plan.arrival if arrival is None else arrival
     workers = run.latency_workers if budgets else 1
-    plan = replace(run.plan, budgets=budgets, beta=run.plan.beta / workers)
+    plan = replace(run.plan, budgets=budgets, arrival=arrival, beta=run.plan.beta / workers)
     found: list[Finding] = []
     with session.pool.lock.exclusive(f"latency of {session.title}"):
         for turn in range(workers):

@@ -18,7 +18,7 @@ from pytest_edgert.plugin.targets import AUTO, options_for
 from pytest_edgert.records import Budget, PresenceState
 
 if TYPE_CHECKING:
-    from pytest_edgert.plugin.settings import Settings
+    from pytest_edgert.plugin.settings import AskedArrival, Settings
     from pytest_edgert.runtimes.artefact import Artefact
 
 
@@ -46,6 +46,7 @@ class CellPlan:
         limits: Other limits of the gate file, on this device; see `gate_file.Limits`.
         siblings: The model's artefacts in order, absolute; the first is the reference unless one is named.
         agreement: What the gate file or mark says of agreement.
+        arrival: How the gate file says that requests arrive, on this device.
     """
 
     model: str
@@ -67,6 +68,7 @@ class CellPlan:
     limits: Mapping[str, Limit] = field(default_factory=dict, hash=False)
     siblings: tuple[Path, ...] = ()
     agreement: AgreementKeys = field(default_factory=AgreementKeys, hash=False)
+    arrival: AskedArrival | None = None
 
     @property
     def id(self) -> str:

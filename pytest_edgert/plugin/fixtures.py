@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,8 +97,11 @@ def latency_budget(request: pytest.FixtureRequest, pytestconfig: pytest.Config) 
     """The budget that applies: marker > ``--latency-budget`` > gate file > ini; says what it overrode."""
     from pytest_edgert.plugin import state
     from pytest_edgert.plugin.needs import cell_of
-    from pytest_edgert.plugin.setting import choose_budget
+    from pytest_edgert.plugin.setting import choose_arrival, choose_budget
 
     cell = cell_of(request.node)
     mark = request.node.get_closest_marker("latency_budget")
-    return choose_budget(mark, state.settings_of(pytestconfig), cell.budgets if cell is not None else ())
+    settings = state.settings_of(pytestconfig)
+    choice = choose_budget(mark, settings, cell.budgets if cell is not None else ())
+    arrival, notes = choose_arrival(settings, cell.arrival if cell is not None else None)
+    return replace(choice, arrival=arrival, notes=choice.notes + notes)

@@ -141,6 +141,7 @@ def cells_of(
             budgets=limits.budgets,
             limits=limits.amounts,
             siblings=tuple(siblings or artefacts),
+            arrival=limits.arrival,
             agreement=agreement or (gate.agreement if gate else AgreementKeys()),
         )
         cells += plan_cells(frame, around, tables)

@@ -12,7 +12,8 @@ from pytest_edgert.contracts import Target
 from pytest_edgert.errors import UsageError
 from pytest_edgert.plugin import targets
 from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_agreement_keys
-from pytest_edgert.plugin.not_yet import CLOSED_LOOP, refuse
+from pytest_edgert.plugin.not_yet import refuse
+from pytest_edgert.plugin.settings import AskedArrival
 from pytest_edgert.plugin.toml_lines import key_lines
 from pytest_edgert.records import Budget
 from pytest_edgert.units import parse_duration, parse_size
@@ -46,10 +47,12 @@ class Limits:
         budgets: Limits on percentiles of latency.
         amounts: Other limits by key: "memory.peak" and "size.artefact" (bytes),
             "load.cold" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1).
+        arrival: How requests arrive when latency is measured.
     """
 
     budgets: tuple[Budget, ...] = ()
     amounts: Mapping[str, Limit] = field(default_factory=dict)
+    arrival: AskedArrival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +226,24 @@ class _Reader:
                 limit = readers[key](value, self.where((*keys, key)))
                 amounts[f"{section}.{key}"] = (limit, self.source((*keys, key)))
         latency = (*parents, "latency")
-        return Limits(self.budgets(self.table(table, latency), latency) or outer.budgets, amounts)
+        of_latency = self.table(table, latency)
+        arrival = self.arrival(of_latency, latency) or outer.arrival
+        return Limits(self.budgets(of_latency, latency) or outer.budgets, amounts, arrival)
+
+    def arrival(self, table: Mapping[str, Any], keys: tuple[str, ...]) -> AskedArrival | None:
+        from pytest_edgert.measure.arrival import parse_arrival
+
+        keys = (*keys, "arrival")
+        text = table.get("arrival")
+        if text is None:
+            return None
+        if not isinstance(text, str):
+            raise UsageError(f"{self.where(keys)} is {text!r}, wanted a pattern.", 'Write arrival = "every 33ms".')
+        return AskedArrival(parse_arrival(text, self.where(keys)), self.source(keys))
 
     def budgets(self, table: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[Budget, ...]:
         from pytest_edgert.verdicts.budgets import budgets_from_table, check_order
 
-        arrival = table.get("arrival", CLOSED_LOOP)
-        if arrival != CLOSED_LOOP:
-            raise refuse(f"arrival = {arrival!r}", self.where((*keys, "arrival")))
         budgets: tuple[Budget, ...] = ()
         for key, value in table.items():
             if key != "arrival":

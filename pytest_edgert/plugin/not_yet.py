@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pytest_edgert.errors import NotYetError
 
-#: The only pattern of arrival that is built.
-CLOSED_LOOP = "closed"
 #: Runtimes of the vocabulary that may have no adapter yet, by the suffixes they read.
 PLANNED_RUNTIMES = {
     "tensorrt": (".engine", ".plan"),

@@ -12,7 +12,7 @@ from pytest_edgert.measuring import await_conditions, plan_on, rules_of
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, opening_options
 from pytest_edgert.plugin.markers import read_budgets
-from pytest_edgert.records import Budget, LatencyPlan, Plain
+from pytest_edgert.records import Arrival, Budget, LatencyPlan, Plain
 from pytest_edgert.reports.text import duration
 from pytest_edgert.run import Run, make_run_folder
 from pytest_edgert.sessions import Deadlines, SessionPlan, SessionPool
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_edgert.devices.profile import Device
-    from pytest_edgert.plugin.settings import Settings
+    from pytest_edgert.plugin.settings import AskedArrival, Settings
 
 #: Fresh workers that must each give a latency verdict in acceptance.
 ACCEPTANCE_WORKERS = 3
@@ -69,6 +69,8 @@ def _latency_plan(settings: Settings) -> LatencyPlan:
     plan = LatencyPlan(
         fixed_n=settings.samples, seed=settings.seed, min_s=ACCEPTANCE_SPAN_S if settings.accept else 0.0
     )
+    arrival, _ = choose_arrival(settings, None)
+    plan = plan if arrival is None else replace(plan, arrival=arrival)
     return plan if settings.max_time_s is None else replace(plan, max_s=settings.max_time_s)
 
 
@@ -109,6 +111,18 @@ def choose_budget(mark: pytest.Mark | None, settings: Settings, gate: tuple[Budg
         return BudgetChoice(())
     chosen, *overridden = given
     return BudgetChoice(chosen, tuple(f"overrides {_told(budgets)} from {budgets[0].source}" for budgets in overridden))
+
+
+def choose_arrival(settings: Settings, gate: AskedArrival | None) -> tuple[Arrival | None, tuple[str, ...]]:
+    """Return how requests arrive and what it overrode: command line > gate file > ini file; None leaves it closed."""
+    from pytest_edgert.measure.arrival import arrival_text
+
+    given = [asked for asked in (settings.arrival, gate, settings.ini_arrival) if asked is not None]
+    if not given:
+        return None, ()
+    overridden = [asked for asked in given[1:] if asked.arrival != given[0].arrival]
+    notes = tuple(f"overrides arrival {arrival_text(one.arrival)} from {one.source}" for one in overridden)
+    return given[0].arrival, notes
 
 
 def _told(budgets: tuple[Budget, ...]) -> str:

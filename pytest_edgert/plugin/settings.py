@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pytest_edgert.contracts import OptionValue, Target
 from pytest_edgert.errors import DeviceError, UsageError
 from pytest_edgert.plugin import targets as targets_of
-from pytest_edgert.plugin.not_yet import CLOSED_LOOP, PLANNED_RUNTIMES, refuse
+from pytest_edgert.plugin.not_yet import PLANNED_RUNTIMES, refuse
 from pytest_edgert.plugin.options import OPTIONS, Option
 from pytest_edgert.plugin.targets import nearest
-from pytest_edgert.records import Budget
+from pytest_edgert.records import Arrival, Budget
 from pytest_edgert.units import parse_duration
 
 if TYPE_CHECKING:
@@ -32,6 +32,14 @@ class Inconclusive(str, Enum):
     FAIL = "fail"
     SKIP = "skip"
     XFAIL = "xfail"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedArrival:
+    """A pattern of arrival and who asked for it: an option, a line of a gate file."""
+
+    arrival: Arrival
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class Settings:
         seed: Seed of generated feeds.
         update_golden: Which goldens to record: "new", "changed" or "all"; None records nothing.
         goldens: Folder of all goldens; None for ``goldens/`` beside each gate file, test or model.
+        arrival: How requests arrive, from the command line; None where it does not say.
+        ini_arrival: The same of the ini file, which a gate file overrides.
     """
 
     models: tuple[str, ...] = ()
@@ -83,6 +93,8 @@ class Settings:
     seed: int = DEFAULT_SEED
     update_golden: str | None = None
     goldens: Path | None = None
+    arrival: AskedArrival | None = None
+    ini_arrival: AskedArrival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +117,10 @@ def read_settings(config: pytest.Config) -> Settings:
     """
     given = {option.key: found for option in OPTIONS if (found := find_given(config, option)) is not None}
     for found in given.values():
-        if not found.option.built and found.texts != (CLOSED_LOOP,):
+        if not found.option.built:
             raise refuse(_as_written(found), _place(found))
-        if found.option.key == "edge_arrival" and found.texts != (CLOSED_LOOP,):
-            raise refuse(_as_written(found), _place(found))
-    settings = _checked(given, find_ini(config, _option("latency_budget")))
+    ini = {key: find_ini(config, _option(key)) for key in _WEAKER_IN_INI}
+    settings = _checked(given, ini)
     if settings.accept:
         _refuse_reruns(config)
     _check_devices(settings, given, config.rootpath)
@@ -163,7 +174,7 @@ def _place(found: Given) -> str:
     return "" if found.source == found.option.name else found.source
 
 
-def _checked(given: Mapping[str, Given], ini_budget: Given | None) -> Settings:
+def _checked(given: Mapping[str, Given], ini: Mapping[str, Given | None]) -> Settings:
     values: dict[str, object] = {}
     for key, found in given.items():
         if key in _READERS:
@@ -172,8 +183,13 @@ def _checked(given: Mapping[str, Given], ini_budget: Given | None) -> Settings:
     budget = given.get("latency_budget")
     if budget is not None and budget.source == budget.option.name:
         values.update(budgets=_budgets(budget), budget_text=f"{budget.source}={budget.texts[0]}")
-    if ini_budget is not None:
+    if (ini_budget := ini["latency_budget"]) is not None:
         values["ini_budgets"] = _budgets(ini_budget)
+    if (ini_arrival := ini["edge_arrival"]) is not None:
+        values["ini_arrival"] = _arrival(ini_arrival)
+    arrival = given.get("edge_arrival")
+    if arrival is not None and arrival.source == arrival.option.name:
+        values["arrival"] = _arrival(arrival)
     if "edge_require" in given:
         values["required_targets"], values["required_devices"] = _required(given["edge_require"])
     settings = Settings(**{f.name: values[f.name] for f in fields(Settings) if f.name in values})  # type: ignore[arg-type]
@@ -189,6 +205,12 @@ def _budgets(found: Given) -> tuple[Budget, ...]:
     from pytest_edgert.verdicts.budgets import parse_budgets
 
     return parse_budgets(found.texts[0], found.source)
+
+
+def _arrival(found: Given) -> AskedArrival:
+    from pytest_edgert.measure.arrival import parse_arrival
+
+    return AskedArrival(parse_arrival(found.texts[0], found.source), found.source)
 
 
 def _whole_number(found: Given, *, least: int, most: int) -> int:
@@ -287,6 +309,9 @@ def _check_devices(settings: Settings, given: Mapping[str, Given], rootdir: Path
         except (DeviceError, UsageError) as error:  # noqa: PERF203 - each error names its own option
             raise type(error)(f"{source}: {error.message}", error.remedy) from error
 
+
+#: Keys of the ini file that a gate file overrides.
+_WEAKER_IN_INI = ("latency_budget", "edge_arrival")
 
 #: By ini key: the field of `Settings` and how its value is read.
 _READERS = {

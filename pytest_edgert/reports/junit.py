@@ -32,5 +32,9 @@ def _figures(records: Sequence[CheckRecord]) -> dict[str, str | int | float]:
         if record.latency is not None:
             found["edgert.n"] = record.latency.n
             found.update({f"edgert.p{q.percentile:g}_s": float(q.value_s) for q in record.latency.quantiles})
+            if record.latency.arrival != "closed":
+                found.update({"edgert.arrival": record.latency.arrival, "edgert.queue": record.latency.queue})
+                service = record.latency.service
+                found.update({f"edgert.service_p{q.percentile:g}_s": float(q.value_s) for q in service})
         found.update({f"edgert.{record.check}.{one.name}_{one.unit}": float(one.value) for one in record.amounts})
     return found

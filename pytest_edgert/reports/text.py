@@ -204,9 +204,18 @@ def _latency_lines(latency: Latency) -> Iterator[str]:
         f"  before counting: {latency.warm_up_n:,} inferences, {duration(latency.warm_up_s)}{_cut(latency)}; "
         f"the first took {duration(latency.first_s)}"
     )
+    if latency.arrival != "closed":
+        yield f"  {arrival(latency)}"
     yield f"  stopped because: {latency.stop_reason}"
     if latency.samples_path:
         yield f"  raw samples: {latency.samples_path}"
+
+
+def arrival(latency: Latency) -> str:
+    """Return what an open loop adds: ``requests every 33 ms, response time from the intended start; service time …``."""
+    service = "; ".join(map(quantile, latency.service)) or "too few samples for a percentile"
+    waited = f"at most {latency.queue:,} waiting" if latency.queue else "none had to wait"
+    return f"requests {latency.arrival}, {waited}; response time counts from the intended start; service time {service}"
 
 
 def _of_all(latency: Latency) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_edgert.errors import UsageError
-from pytest_edgert.records import Budget
+from pytest_edgert.records import Arrival, Budget
 from pytest_edgert.units import parse_duration
 
 #: Percentile of a bare duration, everywhere.
@@ -24,10 +24,17 @@ _REMEDY = "Write a duration such as 5ms (a bare one is p95), or percentiles such
 
 @dataclass(frozen=True, slots=True)
 class BudgetChoice:
-    """The budgets that apply to a test; `notes` say where they came from and what they overrode."""
+    """The budgets that apply to a test, and how requests arrive.
+
+    Args:
+        budgets: The limits.
+        notes: Where they came from and what they overrode.
+        arrival: The pattern of arrival; None for the run's own.
+    """
 
     budgets: tuple[Budget, ...] = ()
     notes: tuple[str, ...] = ()
+    arrival: Arrival | None = None
 
 
 def parse_budgets(text: str, source: str) -> tuple[Budget, ...]:

@@ -7,7 +7,8 @@ import pytest
 from pytest_edgert.contracts import Target
 from pytest_edgert.errors import NotYetError, UsageError
 from pytest_edgert.plugin.gate_file import GateFile, read_gate_file
-from pytest_edgert.records import Budget
+from pytest_edgert.plugin.settings import AskedArrival
+from pytest_edgert.records import Arrival, Budget
 
 WHOLE = """
 artefacts  = ["net.onnx", "sub/net_int8.onnx"]
@@ -44,6 +45,7 @@ def test_every_key_that_is_built_is_read(tmp_path: Path) -> None:
         "load.first": (0.05, "net.edge.toml:7"),
         "placement.accelerator": (1.0, "net.edge.toml:8"),
     }
+    assert gate.limits.arrival == AskedArrival(Arrival(), "net.edge.toml:4")
     assert (gate.shapes, gate.dimensions) == ({"image": (1, 3, 8, 8)}, {"batch": 1})
     assert gate.options == {"onnxruntime:cpu": {"threads": 4}}
     assert gate.require == (Target("onnxruntime", "cpu"),)
@@ -55,6 +57,7 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
     assert [budget.limit_s for budget in here.budgets] == [0.02]
     assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:14")
     assert here.amounts["load.cold"] == gate.limits.amounts["load.cold"]
+    assert here.arrival == gate.limits.arrival
     assert gate.limits_on(("other",)) == gate.limits
 
 
@@ -65,6 +68,9 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
         ('latency = { p95 = "5" }', "has no unit"),
         ('latency = { p101 = "5ms" }', "p101"),
         ('latency = { p95 = "nan" }', "p95"),
+        ('latency = { arrival = "every 33" }', "has no unit"),
+        ('latency = { arrival = "often" }', "no pattern of arrival"),
+        ("latency = { arrival = 33 }", "wanted a pattern"),
         ('latency = "5ms"', "'latency' is '5ms', wanted a table"),
         ('memory = { peek = "64MB" }', "'memory.peek' is no key of a gate file. Did you mean 'peak'?"),
         ("memory = { peak = 64 }", "wanted a quantity with its unit"),
@@ -93,7 +99,6 @@ def test_a_wrong_key_or_value_names_its_line(tmp_path: Path, line: str, words: s
         "sustained = {}",
         "accuracy = {}",
         "inputs = { ranges = {} }",
-        'latency = { p95 = "5ms", arrival = "every 33ms" }',
         "[device.pi]\nenergy = {}",
     ],
 )
