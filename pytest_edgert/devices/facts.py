@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pytest_edgert.contracts import Meter
 from pytest_edgert.devices.match import below
+from pytest_edgert.devices.telemetry import cpufreq, host, thermal
 from pytest_edgert.records import Plain
 
 #: CPU features that change the speed or the arithmetic of an inference: the kernel's word and ours.
@@ -75,7 +77,7 @@ def read_facts(sysroot: Path = Path("/")) -> dict[str, Plain]:
         ``governor``, ``frequency_hz`` (of CPU 0 now), ``frequency_max_hz``, ``virtualised``; None where
         nothing tells.
     """
-    cpu = _first_cpu(sysroot)
+    cpu, clocks = _first_cpu(sysroot), _now(cpufreq.METER, sysroot)
     return {
         "os": (_line(sysroot, "/proc/sys/kernel/ostype") or sys.platform).lower(),
         "os_name": _os_name(sysroot),
@@ -88,8 +90,8 @@ def read_facts(sysroot: Path = Path("/")) -> dict[str, Plain]:
         "cores_quota": _cores_quota(sysroot),
         "memory_bytes": _memory_bytes(sysroot),
         "governor": _line(sysroot, f"{_CPUFREQ}/scaling_governor"),
-        "frequency_hz": _hertz(sysroot, "scaling_cur_freq"),
-        "frequency_max_hz": _hertz(sysroot, "scaling_max_freq"),
+        "frequency_hz": clocks.get("frequency_hz.policy0"),
+        "frequency_max_hz": clocks.get("frequency_max_hz.policy0"),
         "virtualised": _virtualised(sysroot, cpu),
     }
 
@@ -97,23 +99,27 @@ def read_facts(sysroot: Path = Path("/")) -> dict[str, Plain]:
 def conditions(sysroot: Path = Path("/")) -> dict[str, Plain]:
     """Return what moves and may disturb a measurement, cheap enough to read beside one.
 
+    Load, clocks and temperatures are the readings of the meters `host`, `cpufreq` and `thermal`.
+
     Returns:
-        ``load_1min`` (runnable tasks, mean over one minute), ``governor``, ``frequency_hz``, and one
+        ``load_1min`` (runnable tasks, mean over one minute), ``governor``, ``frequency_hz`` (of CPU 0 now), and one
         ``temperature_c.ZONE`` per thermal zone; None where nothing tells.
     """
-    load = (_line(sysroot, "/proc/loadavg") or "").split()
-    readings: dict[str, Plain] = {
-        "load_1min": float(load[0]) if load else None,
+    readings = {name: value for meter in (host, cpufreq, thermal) for name, value in _now(meter.METER, sysroot).items()}
+    return {
+        "load_1min": readings.get("load_1min"),
         "governor": _line(sysroot, f"{_CPUFREQ}/scaling_governor"),
-        "frequency_hz": _hertz(sysroot, "scaling_cur_freq"),
+        "frequency_hz": readings.get("frequency_hz.policy0"),
+        **{name: value for name, value in readings.items() if name.startswith("temperature_c.")},
     }
-    for folder in sorted(below(sysroot, "/sys/class/thermal").glob("thermal_zone*")):
-        zone = _read(folder / "type") or folder.name
-        name = f"temperature_c.{zone}"
-        key = name if name not in readings else f"{name}.{folder.name}"
-        millidegrees = _integer(_read(folder / "temp"))
-        readings[key] = None if millidegrees is None else millidegrees / 1000
-    return readings
+
+
+def _now(meter: Meter, sysroot: Path) -> Mapping[str, float | None]:
+    reader = meter.open(sysroot)
+    try:
+        return reader.read()
+    finally:
+        reader.close()
 
 
 def _read(path: Path) -> str | None:
@@ -133,11 +139,6 @@ def _integer(text: str | None) -> int | None:
         return None if text is None else int(text)
     except ValueError:
         return None
-
-
-def _hertz(sysroot: Path, name: str) -> int | None:
-    kilohertz = _integer(_line(sysroot, f"{_CPUFREQ}/{name}"))
-    return None if kilohertz is None else kilohertz * 1000
 
 
 def _os_name(sysroot: Path) -> str | None:
