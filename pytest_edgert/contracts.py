@@ -140,6 +140,9 @@ class AsyncRun(Protocol):
     def wait(self) -> None:
         """Return when the request that was started is done. Raises InferenceError."""
 
+    def outputs(self) -> dict[str, Array]:
+        """Return copies of what the last request left, by name: proof that it computed."""
+
 
 @runtime_checkable
 class SupportsAsync(Protocol):

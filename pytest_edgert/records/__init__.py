@@ -7,7 +7,7 @@ The published JSON Schema is made from these classes by `pytest_edgert.codec`.
 
 from __future__ import annotations
 
-from pytest_edgert.records.blocks import BlockTest, Segment, Soak
+from pytest_edgert.records.blocks import BlockPlan, BlockTest, Segment, Soak
 from pytest_edgert.records.check import (
     SCHEMA_VERSION,
     Agreement,
@@ -28,6 +28,7 @@ __all__ = [
     "Agreement",
     "Amount",
     "Arrival",
+    "BlockPlan",
     "BlockTest",
     "Budget",
     "BudgetVerdict",

@@ -11,6 +11,40 @@ from pytest_edgert.records.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """How to measure block by block, sent to the worker.
+
+    Args:
+        limit: What the median is held to, in 1/s or J; None measures only.
+        alpha, beta: Highest probabilities of a false PASS and a false FAIL.
+        streams: Requests in flight.
+        batch: Inputs that one inference takes.
+        block_s: Time of a block, at least.
+        warm_up_n: Inferences thrown away first, at least, by every stream.
+        warm_up_s: Time thrown away first, at least.
+        max_s: Time after which the test stops without a verdict.
+        idle_s: Time that the idle device is watched before its energy is, at least.
+        meters: References of the meters to read, "module:attribute".
+        sensors: Sensors that make up the device's power or energy; empty for every package and GPU there is.
+        sysroot: Folder that stands for ``/``.
+    """
+
+    limit: float | None = None
+    alpha: float = 0.05
+    beta: float = 0.05
+    streams: int = 1
+    batch: int = 1
+    block_s: float = 1.0
+    warm_up_n: int = 10
+    warm_up_s: float = 1.0
+    max_s: float = 60.0
+    idle_s: float = 5.0
+    meters: tuple[str, ...] = ()
+    sensors: tuple[str, ...] = ()
+    sysroot: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
 class BlockTest:
     """A sequential test of the median over blocks.
 
