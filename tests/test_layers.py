@@ -38,6 +38,7 @@ LAYERS = {
         "probing",
         "harness",
         "latencies",
+        "throughputs",
         "samples_kept",
         "measuring",
         "evidence",

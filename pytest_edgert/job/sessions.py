@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_edgert import clock
 from pytest_edgert.contracts import Options, Session
 from pytest_edgert.errors import EdgertError, UsageError
-from pytest_edgert.records import LatencyPlan, Placement, Plain, Presence
+from pytest_edgert.records import BlockPlan, LatencyPlan, Placement, Plain, Presence
 from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Array, Feeds, Signature
 
 if TYPE_CHECKING:
     from pytest_edgert.job.beside import Keep
+    from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.samples import LatencySamples
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +109,16 @@ class SessionTable:
         from pytest_edgert.job.latency import measure_latency
 
         session = self._session(session_id)
-        try:
-            return measure_latency(session, feeds, plan, report, keep=keep)
-        except (EdgertError, MemoryError):
-            raise
-        except Exception:
-            session.infer(feeds)
-            raise
+        return _in_our_words(session, feeds, lambda: measure_latency(session, feeds, plan, report, keep=keep))
+
+    def measure_throughput(
+        self, session_id: int, feeds: Feeds, plan: BlockPlan, report: Callable[[Mapping[str, Plain]], None]
+    ) -> BlockValues:
+        """Measure the throughput of a session in blocks, with `report` called after each; errors as `measure_latency`."""
+        from pytest_edgert.job.throughput import measure_throughput
+
+        session = self._session(session_id)
+        return _in_our_words(session, feeds, lambda: measure_throughput(session, feeds, plan, report))
 
     def close(self, session_id: int) -> None:
         """Close one session; one that is closed already is left alone."""
@@ -130,6 +136,17 @@ class SessionTable:
             return self._sessions[session_id]
         except KeyError:
             raise UsageError(f"Session {session_id} is not open in this worker.", "Open the artefact again.") from None
+
+
+def _in_our_words(session: Session, feeds: Feeds, measure: Callable[[], T]) -> T:
+    """Return what `measure` gives; a vendor's error comes as the adapter says it of the same inference."""
+    try:
+        return measure()
+    except (EdgertError, MemoryError):
+        raise
+    except Exception:
+        session.infer(feeds)
+        raise
 
 
 def probe(adapter: str) -> ProbeResult:

@@ -9,7 +9,7 @@ import numpy as np
 from pytest_edgert import clock
 from pytest_edgert.contracts import Session
 from pytest_edgert.errors import MeasurementInvalidError
-from pytest_edgert.job.latency import Report
+from pytest_edgert.job.beside import Report
 from pytest_edgert.measure.blocks import BlockValues
 from pytest_edgert.measure.samples import SUFFICED
 from pytest_edgert.measure.streams import States, Streams, open_streams

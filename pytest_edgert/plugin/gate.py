@@ -15,6 +15,7 @@ from pytest_edgert.errors import EdgertError, UsageError
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, failing, plan_cells
 from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_reference
+from pytest_edgert.plugin.gate_blocks import BLOCK_LIMITS, asked
 from pytest_edgert.plugin.gate_file import SUFFIX, GateFile, Limits, read_gate_file
 from pytest_edgert.plugin.markers import read_model, read_need, read_options
 from pytest_edgert.plugin.models import Model, comparison_hint, find_gate_file, labels
@@ -34,11 +35,13 @@ class Gate(pytest.Module):
         return gate_checks
 
     def funcnamefilter(self, name: str) -> bool:
-        """Return whether a name of `gate_checks` is a check; `golden` is one where there is a golden."""
+        """Return whether a name of `gate_checks` is a check; some are only where they are asked for."""
         if name == "golden":
             from pytest_edgert.plugin.golden_store import gate_has_golden
 
             return gate_has_golden(self.config, self.path, self.cells)
+        if name in BLOCK_LIMITS:
+            return any(asked(cell.limits, name) for cell in self.cells)
         return getattr(self.obj, name) in self.obj.CHECKS
 
     def classnamefilter(self, name: str) -> bool:  # noqa: ARG002 - the signature is pytest's

@@ -11,6 +11,7 @@ from pytest_edgert import checks
 from pytest_edgert.assertions import assert_latency
 from pytest_edgert.panel import check_agreement
 from pytest_edgert.recording import settle
+from pytest_edgert.throughputs import ThroughputWanted, check_throughput
 
 if TYPE_CHECKING:
     from pytest_edgert.goldens import EdgeGolden
@@ -55,6 +56,19 @@ def latency(edge_session: EdgeSession, latency_budget: BudgetChoice) -> None:
     assert_latency(edge_session, latency_budget)
 
 
+def throughput(edge_session: EdgeSession, edge_target: CellPlan) -> None:
+    """It does enough a second, with stated confidence."""
+    limits = edge_target.limits
+    batch, batch_source = limits.get("throughput.batch", (None, ""))
+    wanted = ThroughputWanted(
+        limits.get("throughput.at_least"),
+        int(limits.get("throughput.streams", (1, ""))[0]),
+        None if batch is None else int(batch),
+        batch_source,
+    )
+    settle(check_throughput(edge_session, wanted))
+
+
 def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
     """It computes what the artefact says, and what the reference artefact computes."""
     settle(check_agreement(edge_session, _edge_panel))
@@ -66,4 +80,4 @@ def golden(edge_session: EdgeSession, edge_golden: EdgeGolden) -> None:
 
 
 #: What a gate collects, in this order.
-CHECKS = (signature, placement, size, load, memory, determinism, agreement, golden, latency)
+CHECKS = (signature, placement, size, load, memory, determinism, agreement, golden, latency, throughput)

@@ -12,6 +12,7 @@ from pytest_edgert.contracts import Target
 from pytest_edgert.errors import UsageError
 from pytest_edgert.plugin import targets
 from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_agreement_keys
+from pytest_edgert.plugin.gate_blocks import BLOCK_LIMITS, check_asked
 from pytest_edgert.plugin.not_yet import refuse
 from pytest_edgert.plugin.settings import AskedArrival
 from pytest_edgert.plugin.toml_lines import key_lines
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 SUFFIX = ".edge.toml"
 
 #: Keys of the published interface whose features are not built yet.
-_NOT_YET = ("throughput", "energy", "sustained", "accuracy")
-_LIMIT_KEYS = ("latency", "memory", "size", "load", "placement")
+_NOT_YET = ("energy", "sustained", "accuracy")
+_LIMIT_KEYS = ("latency", "memory", "size", "load", "placement", "throughput")
 _NOT_YET_INPUTS = ("ranges", "preprocess")
 _AGREEMENT_KEYS = ("reference", "outputs", "agreement")
 
@@ -46,7 +47,8 @@ class Limits:
     Args:
         budgets: Limits on percentiles of latency.
         amounts: Other limits by key: "memory.peak" and "size.artefact" (bytes),
-            "load.cold" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1).
+            "load.cold" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1),
+            "throughput.at_least" (1/s), "throughput.streams" and "throughput.batch" (counts).
         arrival: How requests arrive when latency is measured.
     """
 
@@ -222,6 +224,8 @@ class _Reader:
             keys = (*parents, section)
             values = self.table(table, keys)
             self.check_keys(values, keys, readers)
+            if section in table:
+                check_asked(section, values, self.where(keys))
             for key, value in values.items():
                 limit = readers[key](value, self.where((*keys, key)))
                 amounts[f"{section}.{key}"] = (limit, self.source((*keys, key)))
@@ -272,9 +276,10 @@ def _share(value: object, where: str) -> float:
 
 
 #: Tables of limits and how each of their keys is read.
-_LIMITS: dict[str, dict[str, Callable[[object, str], float]]] = {
+_LIMITS: dict[str, Mapping[str, Callable[[object, str], float]]] = {
     "memory": {"peak": _quantity(parse_size, "64MB")},
     "size": {"artefact": _quantity(parse_size, "6MB")},
     "load": {"cold": _quantity(parse_duration, "2s"), "first": _quantity(parse_duration, "50ms")},
     "placement": {"accelerator": _share},
+    "throughput": BLOCK_LIMITS["throughput"],
 }

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_edgert import clock
 from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInfo
 from pytest_edgert.errors import ArtefactError, PlacementError, TargetMissingError, UnsupportedModelError, UsageError
 from pytest_edgert.records import Evidence, Placement, Presence, PresenceState
@@ -31,6 +32,9 @@ from pytest_edgert.runtimes.options import (
     read_flag,
     read_shapes,
 )
+
+#: What a run that computes nothing takes, in seconds: even a fault leaves the others room.
+_IDLE_RUN_S = 1e-4
 
 if TYPE_CHECKING:
     from pytest_edgert.contracts import BoundRun
@@ -91,6 +95,7 @@ class FakeSession:
         self._outputs = outputs
         self._factor = factor
         self._faults = faults
+        self._bound = 0
 
     def infer(self, feeds: Feeds) -> dict[str, Array]:
         """Return ``input * scale + bias`` for every output."""
@@ -102,6 +107,9 @@ class FakeSession:
         """Return a callable that runs on `feeds` again and again."""
         from pytest_edgert.tensors import fit_feeds
 
+        self._bound += 1
+        if self._bound > 1 and self._faults.name == "idles":
+            return _IdleRun(self, {})
         return _FakeRun(self, fit_feeds(self.signature, feeds))
 
     def close(self) -> None:
@@ -135,6 +143,13 @@ class _FakeRun:
 
     def outputs(self) -> dict[str, Array]:
         return {name: array.copy() for name, array in self._last.items()}
+
+
+class _IdleRun(_FakeRun):
+    """A run that computes nothing, as the fault `idles` asks."""
+
+    def __call__(self) -> None:
+        clock.sleep_s(_IDLE_RUN_S)
 
 
 def _affine(feeds: Mapping[str, Array], rule: Mapping[str, Any], factor: int, dtype: str) -> Array:

@@ -203,4 +203,4 @@ _STRIKES: Mapping[str, Callable[[], None]] = {
     "refuses": _refuse,
 }
 #: What is wrong with the answers.
-_HABITS = ("falls_back", "reuses_buffers", "keeps_state", "changes_feeds", "loses_output")
+_HABITS = ("falls_back", "reuses_buffers", "keeps_state", "changes_feeds", "loses_output", "idles")

@@ -35,6 +35,7 @@ class OpenVino:
             **SHARED_OPTIONS,
             "precision": "type to compute float operators in: f32, f16 or bf16; OpenVINO's choice for the device by default",
             "low_precision": "false computes a quantised model in float (low-precision transformations off)",
+            "streams": "inferences at once, compiled for throughput; one, for latency, when it is not set",
             "config.KEY": "a property of the compiled model, such as config.ENABLE_CPU_PINNING",
         },
         extra="openvino",

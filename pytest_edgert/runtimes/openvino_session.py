@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_edgert.contracts import BoundRun, Options
+from pytest_edgert.contracts import AsyncRun, BoundRun, Options
 from pytest_edgert.errors import InferenceError, PlacementError, TargetMissingError, UsageError
 from pytest_edgert.records import Placement
 from pytest_edgert.runtimes.openvino_devices import accelerator_of, device_of, import_openvino
@@ -25,6 +25,7 @@ _OURS = {
     "INFERENCE_NUM_THREADS": "threads",
     "INFERENCE_PRECISION_HINT": "precision",
     "LP_TRANSFORMS_MODE": "low_precision",
+    "NUM_STREAMS": "streams",
 }
 
 
@@ -91,6 +92,17 @@ class OpenVinoSession:
         run.request, run.signature = request, self.signature
         return run
 
+    def bind_async(self, feeds: Feeds) -> AsyncRun:
+        """Return a further request on a copy of `feeds`, all tensors bound; as many compute at once as there are streams."""
+        self._check_open()
+        fitted = fit_feeds(self.signature, feeds)
+        try:
+            request = self._compiled.create_infer_request()
+            _set_inputs(request, fitted)
+        except Exception as error:
+            raise self._failure(error) from error
+        return _Request(request, self.signature)
+
     def close(self) -> None:
         """Let go of OpenVINO's objects."""
         self._compiled = self._request = self._run = None
@@ -118,6 +130,29 @@ class _RequestRun(functools.partial[object]):
     def outputs(self) -> dict[str, Array]:
         """Return copies of the last run's outputs."""
         return _copy_outputs(self.request, self.signature)
+
+
+class _Request:
+    """A request that is started and waited for; see `contracts.AsyncRun`."""
+
+    def __init__(self, request: Any, signature: Signature) -> None:
+        self._request = request
+        self._signature = signature
+        self._states = bool(request.query_state())
+        # `start_async` in Python looks for feeds; the method below it takes a dictionary of them (none) and user data.
+        below: Any = super(import_openvino().InferRequest, request)
+        self._start = below.start_async
+        self.wait: Callable[[], None] = request.wait
+
+    def start(self) -> None:
+        """Start it, from the initial state."""
+        if self._states:
+            self._request.reset_state()
+        self._start({}, None)
+
+    def outputs(self) -> dict[str, Array]:
+        """Return copies of the last run's outputs."""
+        return _copy_outputs(self._request, self._signature)
 
 
 def _runner(request: Any) -> Callable[[], object]:
@@ -180,9 +215,10 @@ def _properties(accelerator: str, options: Options) -> dict[str, Any]:
     given = {key: str(value) for key, value in read_family(options, "config").items()}
     for key in _OURS.keys() & given.keys():
         raise UsageError(f"The property {key} is set by an option of ours.", f"Use the option {_OURS[key]}.")
-    found: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if accelerator == "cpu":
-        found["NUM_STREAMS"] = "1"
+    streams = read_count(options, "streams")
+    found: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY" if streams is None else "THROUGHPUT"}
+    if accelerator == "cpu" or streams is not None:
+        found["NUM_STREAMS"] = str(streams or 1)
     found.update(given)
     threads = read_count(options, "threads")
     if threads is not None and accelerator == "cpu":

@@ -6,16 +6,25 @@ A part of the contract suite; authors of adapters subclass `pytest_edgert.testin
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from pytest_edgert.contracts import Options, Runtime, Session, SupportsBoundBuffers
+from pytest_edgert.contracts import BoundRun, Options, Runtime, Session, SupportsAsync, SupportsBoundBuffers
 from pytest_edgert.errors import EdgertError, FeedsError
 from pytest_edgert.tensors import Array, Signature
 from pytest_edgert.testing.feeds import assert_same, copies, draw, empty, fits, is_fixed, strided, swapped
+
+#: Inferences at once in the rules on concurrency, and how often each is run.
+_AT_ONCE, _TURNS = 3, 20
+
+
+def _repeat(run: BoundRun) -> None:
+    for _ in range(_TURNS):
+        run()
 
 
 class InferenceRules:
@@ -205,6 +214,46 @@ class InferenceRules:
         feeds = self.feeds(session.signature, self.seed)
         before = copies(feeds)
         session.bind(feeds)()
+        assert_same(feeds, before, "feeds")
+
+    def test_concurrent_bound_runs_compute_what_infer_computes(self, session: Session) -> None:
+        """Throughput runs several at once, each in a thread, on feeds of its own."""
+        if not isinstance(session, SupportsBoundBuffers):
+            pytest.skip("the session has no bound buffers")
+        several = [self.feeds(session.signature, self.seed + turn) for turn in range(_AT_ONCE)]
+        runs = [session.bind(feeds) for feeds in several]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            for done in [threads.submit(_repeat, run) for run in runs]:
+                done.result()
+        found = [run.outputs() for run in runs]
+        for outputs, feeds in zip(found, several, strict=True):
+            assert_same(outputs, session.infer(feeds), "outputs of concurrent bound runs")
+
+    def test_requests_in_flight_compute_what_infer_computes(self, session: Session) -> None:
+        """Each request has feeds and outputs of its own, and begins from the initial state every time."""
+        if not isinstance(session, SupportsAsync):
+            pytest.skip("the session takes no requests")
+        several = [self.feeds(session.signature, self.seed + turn) for turn in range(_AT_ONCE)]
+        requests = [session.bind_async(feeds) for feeds in several]
+        for _ in range(3):
+            for request in requests:
+                request.start()
+            for request in requests:
+                request.wait()
+        for request, feeds in zip(requests, several, strict=True):
+            assert_same(request.outputs(), session.infer(feeds), "outputs of a request")
+
+    def test_requests_check_their_feeds_and_leave_them(self, session: Session) -> None:
+        """A request is as strict as inference."""
+        if not isinstance(session, SupportsAsync):
+            pytest.skip("the session takes no requests")
+        with pytest.raises(FeedsError):
+            session.bind_async({})
+        feeds = self.feeds(session.signature, self.seed)
+        before = copies(feeds)
+        request = session.bind_async(feeds)
+        request.start()
+        request.wait()
         assert_same(feeds, before, "feeds")
 
     def test_nothing_is_printed(self, runtime: Runtime, path: Path, capfd: pytest.CaptureFixture[str]) -> None:

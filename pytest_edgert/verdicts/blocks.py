@@ -28,6 +28,8 @@ FEWEST_BLOCKS = 10
 _MEDIAN = 0.5
 #: Correlation of neighbours is never taken for more than this.
 _LARGEST_CORRELATION = 0.95
+#: Steps of `coarsen` that one step is here: there are few blocks, and each is a mean already.
+_COARSER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,15 @@ def block_tau(values: Array, limit: float | None = None) -> float:
 
     The correlation r of neighbouring mid-ranks is raised by its bias on a short series, (1 + 2 r) / n, and by one
     standard error, 1 / sqrt(n); then tau = (1 + r) / (1 - r), as of a first-order process, and never less than the
-    windowed sum of `autocorrelation_time`. Blocks that all lie far from the limit and close together say nothing of a
-    dependence that could carry them across it (`coarsen`): tau is 1.
+    windowed sum of `autocorrelation_time`. Differences below a quarter of the way from the median to the limit count
+    as none (`coarsen`, whose own step is a twentieth): what little blocks far from the limit vary says nothing of a
+    dependence that could carry them across it, and where none differ tau is 1.
 
     Args:
         values: In order, (n,), float64.
         limit: What they are held to; None where nothing is.
     """
-    series = coarsen(values, () if limit is None else (limit,))
+    series = _coarse(values, limit)
     n = len(series)
     ranks = mid_ranks(series)
     ranks -= ranks.mean() if n else 0.0
@@ -93,6 +96,13 @@ def block_tau(values: Array, limit: float | None = None) -> float:
     first = float(np.einsum("i,i->", ranks[1:], ranks[:-1])) / power
     raised = min(_LARGEST_CORRELATION, max(0.0, first + (1 + 2 * first) / n + 1 / math.sqrt(n)))
     return max((1 + raised) / (1 - raised), min(autocorrelation_time(series), float(n)))
+
+
+def _coarse(values: Array, limit: float | None) -> Array:
+    if limit is None or not len(values):
+        return values
+    median = float(np.median(values))
+    return coarsen(values, (median + _COARSER * (limit - median),))
 
 
 def judge_blocks(

@@ -12,12 +12,13 @@ from pytest_edgert.contracts import Options, Transport
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.job.sessions import OpenedSession, ProbeResult
 from pytest_edgert.job.watch import MeterState
-from pytest_edgert.records import LatencyPlan, Plain
+from pytest_edgert.records import BlockPlan, LatencyPlan, Plain
 from pytest_edgert.tensors import Array, Feeds
 from pytest_edgert.worker.connection import Connection, Part, WorkerSettings
 from pytest_edgert.worker.operations import SHUTDOWN
 
 if TYPE_CHECKING:
+    from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.samples import LatencySamples
 
 __all__ = ["Worker", "WorkerSettings"]
@@ -161,6 +162,34 @@ class Worker:
             cap_s=_cap_s(plan, idle_timeout_s),
         )
         return LatencySamples.from_wire(meta, tensors)
+
+    def measure_throughput(
+        self,
+        session_id: int,
+        feeds: Feeds,
+        plan: BlockPlan,
+        *,
+        progress: Callable[[Mapping[str, Plain]], None] | None = None,
+        idle_timeout_s: float = 60.0,
+    ) -> BlockValues:
+        """Measure the throughput of a session; arguments and errors as `measure_latency`."""
+        return self._measure_blocks("measure_throughput", session_id, feeds, plan, progress, idle_timeout_s)
+
+    def _measure_blocks(  # noqa: PLR0917 - one call, made by the two methods above
+        self,
+        operation: str,
+        session_id: int,
+        feeds: Feeds,
+        plan: BlockPlan,
+        progress: Callable[[Mapping[str, Plain]], None] | None,
+        idle_timeout_s: float,
+    ) -> BlockValues:
+        from pytest_edgert.measure.blocks import BlockValues
+
+        request = {"session_id": session_id, "plan": encode(plan)}
+        cap_s = plan.warm_up_s + plan.idle_s + plan.max_s + (plan.warm_up_n + 2) * idle_timeout_s
+        meta, tensors = self._connection.call(operation, request, feeds, idle_timeout_s, progress=progress, cap_s=cap_s)
+        return BlockValues.from_wire(meta, tensors)
 
     def peak_rss_bytes(self) -> int:
         """Return the peak resident set of the worker's process, in bytes."""

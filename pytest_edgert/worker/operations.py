@@ -14,7 +14,7 @@ from pytest_edgert.codec import decode, encode
 from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
 from pytest_edgert.job.sessions import SessionTable, probe
 from pytest_edgert.job.watch import read_sensors
-from pytest_edgert.records import LatencyPlan
+from pytest_edgert.records import BlockPlan, LatencyPlan
 from pytest_edgert.tensors import Array
 
 Meta: TypeAlias = Mapping[str, Any]
@@ -56,6 +56,11 @@ def _measure_latency(sessions: SessionTable, meta: Meta, tensors: Mapping[str, A
     return samples.meta(), samples.tensors()
 
 
+def _measure_throughput(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    found = sessions.measure_throughput(meta["session_id"], tensors, decode(BlockPlan, meta["plan"]), report)
+    return found.header(), found.tensors()
+
+
 def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
     sessions.close(meta["session_id"])
     return {}, {}
@@ -83,6 +88,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "open": _open,
     "infer": _infer,
     "measure_latency": _measure_latency,
+    "measure_throughput": _measure_throughput,
     "close_session": _close_session,
     "peak_rss": _peak_rss,
     "reset_peak_rss": _reset_peak_rss,

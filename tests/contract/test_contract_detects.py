@@ -33,6 +33,7 @@ def open_bad(contract: Bad, folder: Path):
     [
         ("reuses_buffers", "test_outputs_survive_the_next_inference"),
         ("keeps_state", "test_inference_is_repeatable_from_the_initial_state"),
+        ("idles", "test_concurrent_bound_runs_compute_what_infer_computes"),
         ("keeps_state", "test_bound_buffers_compute_what_infer_computes"),
         ("changes_feeds", "test_writable_feeds_are_not_changed"),
         ("changes_feeds", "test_bound_feeds_are_checked_and_not_changed"),
@@ -192,3 +193,36 @@ def test_an_option_that_is_ignored_is_caught(tmp_path: Path) -> None:
     contract = Bad()
     with pytest.raises(pytest.fail.Exception):
         contract.test_an_unknown_option_is_refused_by_name(Careless(), contract.artefact(tmp_path))
+
+
+class Shared:
+    """A request that all callers get: the last feeds win."""
+
+    def __init__(self, session) -> None:
+        self._session = session
+        self._feeds: dict = {}
+
+    def bind(self, feeds) -> Shared:
+        self._feeds = feeds
+        return self
+
+    def start(self) -> None:
+        """Start nothing: it is computed when it is asked for."""
+
+    def wait(self) -> None:
+        """Wait for nothing."""
+
+    def outputs(self):
+        return self._session.infer(self._feeds)
+
+
+def test_requests_that_share_their_buffers_are_caught(honest) -> None:
+    session = Dishonest(honest, bind_async=Shared(honest).bind)
+    with pytest.raises(AssertionError, match="outputs of a request"):
+        Bad().test_requests_in_flight_compute_what_infer_computes(session)
+
+
+def test_requests_that_take_any_feeds_are_caught(honest) -> None:
+    session = Dishonest(honest, bind_async=Shared(honest).bind)
+    with pytest.raises(pytest.fail.Exception):
+        Bad().test_requests_check_their_feeds_and_leave_them(session)

@@ -18,12 +18,14 @@ memory     = { peak = "64MB" }
 size       = { artefact = "6MB" }
 load       = { cold = "2s", first = "50ms" }
 placement  = { accelerator = 1 }
+throughput = { at_least = "200/s", streams = 4, batch = 8 }
 options    = { "onnxruntime:cpu" = { threads = 4 } }
 require    = ["onnxruntime:cpu"]
 
 [device.raspberry-pi-5]
 latency    = { p95 = "20ms" }
 size       = { artefact = "5MB" }
+throughput = { at_least = "20/s" }
 """
 
 
@@ -44,6 +46,9 @@ def test_every_key_that_is_built_is_read(tmp_path: Path) -> None:
         "load.cold": (2.0, "net.edge.toml:7"),
         "load.first": (0.05, "net.edge.toml:7"),
         "placement.accelerator": (1.0, "net.edge.toml:8"),
+        "throughput.at_least": (200.0, "net.edge.toml:9"),
+        "throughput.streams": (4.0, "net.edge.toml:9"),
+        "throughput.batch": (8.0, "net.edge.toml:9"),
     }
     assert gate.limits.arrival == AskedArrival(Arrival(), "net.edge.toml:4")
     assert (gate.shapes, gate.dimensions) == ({"image": (1, 3, 8, 8)}, {"batch": 1})
@@ -55,7 +60,9 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
     gate = read(tmp_path, WHOLE)
     here = gate.limits_on(("rpi5", "raspberry-pi-5"))
     assert [budget.limit_s for budget in here.budgets] == [0.02]
-    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:14")
+    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:15")
+    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:16")
+    assert here.amounts["throughput.streams"] == gate.limits.amounts["throughput.streams"]
     assert here.amounts["load.cold"] == gate.limits.amounts["load.cold"]
     assert here.arrival == gate.limits.arrival
     assert gate.limits_on(("other",)) == gate.limits
@@ -81,6 +88,16 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
         ('options = { "onnxruntim" = { threads = 4 } }', "Did you mean 'onnxruntime'?"),
         ('require = ["onnxruntime:cpuu"]', "Did you mean 'cpu'?"),
         ('require = "onnxruntime"', "wanted a list of targets"),
+        ('throughput = { at_least = "200" }', "'200' has no unit"),
+        ("throughput = { at_least = 200 }", "'throughput.at_least' is 200, wanted a quantity with its unit"),
+        ('throughput = { at_least = "0/s" }', "must be a finite number above zero"),
+        ('throughput = { at_least = "5ms" }', "has an unknown unit 'ms'"),
+        ('throughput = { at_least = "1/s", streams = 0 }', "'throughput.streams' is 0, wanted a whole number from 1"),
+        ('throughput = { at_least = "1/s", batch = true }', "'throughput.batch' is True, wanted a whole number"),
+        ('throughput = { at_leats = "1/s" }', "Did you mean 'at_least'?"),
+        ("throughput = {}", "'throughput' is empty"),
+        ('throughput = "200/s"', "'throughput' is '200/s', wanted a table"),
+        ("[device.pi]\nthroughput = { streams = 0.5 }", "'device.pi.throughput.streams' is 0.5"),
         ("[device.pi]\nartefacts = []", "is no key of a gate file"),
     ],
 )
@@ -94,7 +111,6 @@ def test_a_wrong_key_or_value_names_its_line(tmp_path: Path, line: str, words: s
 @pytest.mark.parametrize(
     "line",
     [
-        'throughput = { at_least = "200/s" }',
         'energy = { per_inference = "20mJ" }',
         "sustained = {}",
         "accuracy = {}",

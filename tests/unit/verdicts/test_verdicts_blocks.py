@@ -91,17 +91,30 @@ def _first_order(correlation: float, rng: np.random.Generator, n: int) -> np.nda
     return 100.0 + series
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.8])
-def test_false_verdicts_of_dependent_blocks_stay_below_five_percent(correlation: float) -> None:
-    rng, runs = np.random.default_rng(11), 400
+def _false_verdicts(correlation: float, runs: int, horizon: int) -> dict[Verdict, float]:
+    """Return how often each verdict came first, with a look after every block and the true median on the limit."""
+    rng = np.random.default_rng(11)
     found = {Verdict.PASS: 0, Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 0}
     for _ in range(runs):
-        series = _first_order(correlation, rng, 60)
-        looks = (decide_blocks(series[:n], FLOOR) for n in range(FEWEST_BLOCKS, 61))
+        series = _first_order(correlation, rng, horizon)
+        looks = (decide_blocks(series[:n], FLOOR) for n in range(FEWEST_BLOCKS, horizon + 1))
         found[next((one for one in looks if one is not Verdict.INCONCLUSIVE), Verdict.INCONCLUSIVE)] += 1
-    # The upper 99 % limit of a rate of 5 % in 400 runs.
-    assert max(found[Verdict.PASS], found[Verdict.FAIL]) / runs <= 0.05 + 2.33 * math.sqrt(0.05 * 0.95 / runs)
+    return {verdict: count / runs for verdict, count in found.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("correlation", [0.3, 0.8])
+def test_false_verdicts_of_dependent_blocks_are_rare(correlation: float) -> None:
+    rates = _false_verdicts(correlation, 150, 40)
+    # The upper 99 % limit of a rate of 5 % in 150 runs; what the blocks show alone gives .12 and .14 at .8.
+    assert max(rates[Verdict.PASS], rates[Verdict.FAIL]) <= 0.05 + 2.33 * math.sqrt(0.05 * 0.95 / 150)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.8])
+def test_false_verdicts_of_dependent_blocks_stay_below_five_percent(correlation: float) -> None:
+    rates = _false_verdicts(correlation, 3000, 60)
+    assert max(rates[Verdict.PASS], rates[Verdict.FAIL]) <= 0.05
 
 
 def test_few_blocks_are_taken_for_dependent_ones_near_the_limit() -> None:
