@@ -83,6 +83,7 @@ def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Findin
         warm_up_n=samples.warm_up_n,
         warm_up_ns=samples.warm_up_ns,
         stop_reason=samples.stop_reason,
+        service_ns=samples.service_ns,
     )
     judged = in_open_loop(judged, samples, plan)
     path, digest = keep_samples(session, "latency", samples)

@@ -21,7 +21,7 @@ from pytest_edgert.measure.samples import OVERRUN, SUFFICED, LatencySamples
 from pytest_edgert.measure.warm_up import WarmUp, warm_up
 from pytest_edgert.records import LatencyPlan, Pattern, Verdict
 from pytest_edgert.tensors import Feeds
-from pytest_edgert.verdicts.dependence import HeldTau
+from pytest_edgert.verdicts.evidence import Held
 from pytest_edgert.verdicts.latency import PERCENTILES, decide
 from pytest_edgert.verdicts.queue import Load, load_of
 
@@ -90,7 +90,7 @@ class _Loop:
     keeping: Keeping
     warmed: WarmUp
     taken: Taken
-    held: HeldTau
+    held: Held
     began_ns: int
     next_look: int = 1
     reason: str = ""
@@ -172,7 +172,14 @@ def _start(
     began = now_ns()
     readings = Readings(watch, plan.telemetry_s, now_ns, None)
     loop = _Loop(
-        plan, progress, readings, Keeping(keep, head, now_ns, began), warmed, Taken(run, now_ns), HeldTau(), began
+        plan,
+        progress,
+        readings,
+        Keeping(keep, head, now_ns, began),
+        warmed,
+        Taken(run, now_ns),
+        Held.fresh(plan),
+        began,
     )
     loop.taken.pacer = readings.pacer = make_pacer(plan, clocks, loop.meanwhile)
     return loop
@@ -193,7 +200,7 @@ def _block(typical_ns: int, n: int, plan: LatencyPlan) -> int:
     return max(1, min(fits, most, max(FIRST_CAPACITY, n)))
 
 
-def _evidence(taken: Taken, plan: LatencyPlan, held: HeldTau) -> str:
+def _evidence(taken: Taken, plan: LatencyPlan, held: Held) -> str:
     """Return why the evidence ends the sampling; empty when it does not.
 
     A PASS or an INVALID of an open loop waits until it is known whether the queue grows: early response times of a
@@ -206,9 +213,10 @@ def _evidence(taken: Taken, plan: LatencyPlan, held: HeldTau) -> str:
             return OVERRUN
     if not plan.budgets:
         return ""
-    verdict = decide(taken.durations_ns, taken.starts_ns, plan, held).verdict
-    waits = load is Load.UNCLEAR and verdict is not Verdict.FAIL
-    if verdict not in {Verdict.PASS, Verdict.FAIL, Verdict.INVALID} or waits:
+    service_ns = None if taken.pacer is None else taken.service_ns
+    decision = decide(taken.durations_ns, taken.starts_ns, plan, held, service_ns=service_ns)
+    waits = load is Load.UNCLEAR and decision.verdict is not Verdict.FAIL
+    if not decision.settled or waits:
         return ""
     return SUFFICED if plan.fixed_n is None else f"all {taken.n} samples were taken"
 

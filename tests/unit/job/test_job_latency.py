@@ -93,11 +93,31 @@ def test_an_inference_longer_than_the_cap_still_leaves_a_sample():
     assert judged(samples, plan).verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_session_that_drifts_is_invalid():
-    plan = plan_of((95, 1.0), min_s=8.0)
+def test_a_session_that_drifts_through_its_budget_is_watched_for_ten_seconds_and_is_invalid():
+    plan = plan_of((50, 1.6e-3), min_s=2.0)
     steady = noisy(1e-3)
-    samples, _ = measured(lambda i: steady(i) * (1 + i / 4000), plan)
+    samples, session = measured(lambda i: steady(i) * (1 + i / 8000), plan)
     assert judged(samples, plan).verdict is Verdict.INVALID
+    assert 11e9 <= session.clock.time_ns < 11.5e9
+
+
+def test_a_session_that_settles_after_the_warm_up_is_judged_on_what_came_after():
+    plan = plan_of((95, 1.3e-3), min_s=2.0)
+    steady = noisy(1e-3)
+    samples, _ = measured(lambda i: steady(i) * (2 if i < 800 else 1), plan)
+    found = judged(samples, plan)
+    assert found.verdict is Verdict.PASS
+    assert found.latency.shape == "warm-up"
+    assert found.latency.warm_up_n + found.latency.inferences == samples.warm_up_n + len(samples.durations_ns)
+
+
+def test_with_a_stride_only_samples_that_far_apart_count_and_the_stop_is_confirmed():
+    plan = plan_of((95, 2e-3), stride_s=0.02, seed=5)
+    samples, _ = measured(noisy(1e-3), plan)
+    found = judged(samples, plan)
+    assert samples.stop_reason == "the evidence sufficed"
+    assert found.verdict is Verdict.PASS
+    assert found.latency.n < found.latency.inferences / 20
 
 
 def test_a_clock_that_stands_still_is_invalid():
@@ -153,14 +173,14 @@ def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed):
     [
         ({}, 1.0, Verdict.PASS),
         ({}, 1e-7, Verdict.FAIL),
-        ({"drift_s": 2e-5}, 1.0, Verdict.INVALID),
+        ({"drift_s": 2e-5}, 4e-3, Verdict.INVALID),
     ],
 )
 def test_a_real_session_on_the_real_clock_is_judged_by_what_it_does(tmp_path, options, limit_s, verdict):
     artefact = tmp_path / "m.fake"
     tensor = {"name": "x", "shape": [4]}
     artefact.write_text(json.dumps({"inputs": [tensor], "outputs": [{"name": "y", "of": "x"}]}))
-    plan = plan_of((95, limit_s), warm_up_s=0.02, min_s=0.1, max_s=5.0)
+    plan = plan_of((50, limit_s), warm_up_s=0.02, min_s=0.1, max_s=2.0)
     with RUNTIME.open(artefact, "cpu", options) as session:
         samples = measure_latency(session, {"x": np.ones(4, np.float32)}, plan, lambda fields: None)
     assert judged(samples, plan).verdict is verdict

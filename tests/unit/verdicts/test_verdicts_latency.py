@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_edgert.errors import MeasurementInvalidError
 from pytest_edgert.records import Budget, LatencyPlan, Verdict
-from pytest_edgert.verdicts.dependence import HeldTau
+from pytest_edgert.verdicts.evidence import Held
 from pytest_edgert.verdicts.latency import decide, fewest_samples, judge_latency, limit_ns
 
 MS = 1_000_000
@@ -122,13 +122,13 @@ def test_more_budgets_make_each_harder_to_fail():
 )
 @settings(max_examples=60)
 def test_pass_and_fail_agree_with_the_printed_interval(values, limit, percentile, fixed_n):
-    durations = np.array(values) * 1000
-    judged = judge(durations, plan_of((percentile, limit * 1e-6), fixed_n=fixed_n))
+    durations = np.array(values) * 1000 + np.arange(len(values))  # all different: not the steps of a coarse clock
+    judged = judge(durations, plan_of((percentile, (limit + 0.5) * 1e-6), fixed_n=fixed_n))
     part = judged.latency.budgets[0]
     low, high = part.quantile.low_s, part.quantile.high_s
-    if judged.latency.n >= fewest_samples(judged.latency.tau):
-        assert (part.verdict is Verdict.PASS) == (high is not None and round(high * 1e6) <= limit)
-        assert (part.verdict is Verdict.FAIL) == (low is not None and round(low * 1e6) > limit)
+    if part.verdict is not Verdict.INVALID and judged.latency.n >= fewest_samples(judged.latency.tau):
+        assert (part.verdict is Verdict.PASS) == (high is not None and high * 1e6 <= limit + 0.5)
+        assert (part.verdict is Verdict.FAIL) == (low is not None and low * 1e6 > limit + 0.5)
     assert part.exceedances == sum(value > limit for value in values)
 
 
@@ -137,7 +137,7 @@ def test_pass_and_fail_agree_with_the_printed_interval(values, limit, percentile
 def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed, blocks, limit_s):
     durations = lognormal(sum(blocks), seed=seed)
     plan = plan_of((50, limit_s), (95, 1.3 * limit_s))
-    held, stopped = HeldTau(), Verdict.INCONCLUSIVE
+    held, stopped = Held.fresh(plan), Verdict.INCONCLUSIVE
     for n in np.cumsum(blocks):
         taken = durations[:n]
         stopped = decide(taken, starts_of(taken), plan, held).verdict
@@ -146,15 +146,84 @@ def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed, blocks
     assert judge(taken.copy(), plan).verdict is stopped
 
 
-@pytest.mark.parametrize("limit_s", [1.0, 1e-6])
-def test_samples_that_cannot_be_trusted_are_invalid_whatever_they_say(limit_s):
-    durations = np.round(lognormal(800) * np.linspace(1, 3, 800)).astype(np.int64)
-    plan = plan_of((95, limit_s))
-    judged = judge(durations, plan)
+def rising(n=4000, to=3.0):
+    return np.round(lognormal(n) * np.linspace(1, to, n)).astype(np.int64)
+
+
+def test_a_latency_that_rises_through_the_budget_is_invalid_and_says_from_what_to_what():
+    judged = judge(rising(), plan_of((50, 0.002)))
     assert judged.verdict is Verdict.INVALID
     assert judged.latency.budgets[0].verdict is Verdict.INVALID
-    assert "no steady state" in judged.reason
+    assert judged.latency.shape == "slowdown"
+    assert judged.reason.startswith("slowdown: latency rose, 1.")
+    assert judged.doubts[0].voids
+    assert judged.doubts[0].passing
     assert judged.remedy
+
+
+def test_a_rise_that_does_not_matter_to_the_verdict_is_told_beside_it():
+    judged = judge(rising(), plan_of((95, 1.0)))
+    assert judged.verdict is Verdict.PASS
+    assert [(doubt.kind, doubt.voids) for doubt in judged.doubts] == [("slowdown", False)]
+
+
+def test_without_a_budget_a_rise_is_told():
+    judged = judge(rising(), LatencyPlan())
+    assert judged.verdict is Verdict.MEASURED
+    assert [doubt.kind for doubt in judged.doubts] == ["slowdown"]
+
+
+def test_a_longer_warm_up_is_cut_off_and_the_test_begins_again_on_the_rest():
+    durations = lognormal(4000)
+    durations[:1000] *= 3
+    plan = plan_of((95, 0.0015))
+    judged = judge(durations, plan)
+    alone = judge(durations[judged.latency.cut_n :], plan)
+    assert 900 <= judged.latency.cut_n <= 1100
+    assert judged.verdict is alone.verdict is Verdict.PASS
+    assert judged.latency.budgets[0].exceedances == alone.latency.budgets[0].exceedances
+    assert judged.latency.inferences == judged.latency.n == 4000 - judged.latency.cut_n
+    assert judged.latency.warm_up_n == 10 + judged.latency.cut_n
+    assert "were cut off as warm-up" in judged.doubts[0].sentence
+
+
+def test_a_verdict_that_hangs_on_the_rounding_of_the_clock_is_invalid():
+    durations = np.random.default_rng(3).integers(2, 6, 2000) * MS
+    plan, far = plan_of((95, 0.0055)), plan_of((95, 0.0075))
+    assert judge(durations, plan).verdict is Verdict.INVALID
+    assert "steps of 1 ms" in judge(durations, plan).reason
+    judged = judge(durations, far)
+    assert (judged.verdict, [doubt.kind for doubt in judged.doubts]) == (Verdict.PASS, ["quantised"])
+
+
+@pytest.mark.parametrize("limit_s", [1.0, 1e-6])
+def test_a_clock_that_went_backwards_makes_every_verdict_invalid(limit_s):
+    durations = lognormal(800)
+    starts = starts_of(durations)
+    starts[400] -= 2 * MS
+    how = {"first_ns": MS, "warm_up_n": 1, "warm_up_ns": MS, "stop_reason": "the evidence sufficed"}
+    judged = judge_latency(durations, starts, plan_of((95, limit_s)), **how)
+    assert judged.verdict is Verdict.INVALID
+    assert judged.latency.budgets[0].verdict is Verdict.INVALID
+    assert "went backwards" in judged.reason
+
+
+def test_only_samples_a_stride_apart_are_judged_and_all_inferences_are_kept_in_the_record():
+    durations = lognormal(4000)
+    judged = judge(durations, plan_of((95, 0.005), stride_s=0.01, seed=3))
+    latency = judged.latency
+    assert judged.verdict is Verdict.PASS
+    assert 4000 / 15 - 30 < latency.n < 4000 / 10
+    assert latency.inferences == 4000
+    assert latency.throughput_per_s == pytest.approx(4000 / (durations.sum() / 1e9))
+
+
+def test_the_fewest_samples_and_a_fixed_number_are_of_counted_ones():
+    durations = lognormal(4000)
+    few = judge(durations[:500], plan_of((95, 1.0), stride_s=0.01))
+    assert "too few samples: " in few.reason
+    fixed = judge(durations, plan_of((95, 1.0), stride_s=0.01, fixed_n=1000))
+    assert f"only {fixed.latency.n} of the 1000 samples" in fixed.reason
 
 
 def test_percentiles_that_the_samples_cannot_support_are_left_out():
