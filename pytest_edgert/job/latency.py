@@ -114,7 +114,7 @@ class _Loop:
     def _between(self) -> None:
         """Look whether to stop, and at all that goes on beside."""
         over = self._over()
-        if self.taken.n >= self.next_look:
+        if self.taken.n >= self.next_look or self.taken.n == self.plan.fixed_n:
             self.next_look = self.taken.n + math.ceil(_LOOK_STEP * self.taken.n)
             self.reason = _evidence(self.taken, self.plan, self.held)
         self.reason = self.reason or over
@@ -196,7 +196,7 @@ def make_pacer(plan: LatencyPlan, clocks: Clocks, meanwhile: Callable[[], None])
 def _block(typical_ns: int, n: int, plan: LatencyPlan) -> int:
     """Return how many inferences to run before the next look: about `_BLOCK_S` of them, at least 1."""
     fits = round(_BLOCK_S * 1e9 / max(1.0, typical_ns, plan.arrival.interval_s * 1e9))
-    most = min(MAX_SAMPLES, plan.fixed_n or MAX_SAMPLES) - n
+    most = MAX_SAMPLES - n if n >= (plan.fixed_n or 0) else (plan.fixed_n or 0) - n
     return max(1, min(fits, most, max(FIRST_CAPACITY, n)))
 
 
@@ -211,20 +211,19 @@ def _evidence(taken: Taken, plan: LatencyPlan, held: Held) -> str:
         load = load_of(taken.service_ns, taken.starts_ns, taken.durations_ns, plan.arrival).load
         if load is Load.GROWS:
             return OVERRUN
-    if not plan.budgets:
+    if not plan.budgets and plan.fixed_n is None:
         return ""
     service_ns = None if taken.pacer is None else taken.service_ns
     decision = decide(taken.durations_ns, taken.starts_ns, plan, held, service_ns=service_ns)
-    waits = load is Load.UNCLEAR and decision.verdict is not Verdict.FAIL
-    if not decision.settled or waits:
+    if not decision.settled:
         return ""
-    return SUFFICED if plan.fixed_n is None else f"all {taken.n} samples were taken"
+    if plan.fixed_n is not None:
+        return f"all {decision.evidence.n} samples were taken"
+    return "" if load is Load.UNCLEAR and decision.verdict is not Verdict.FAIL else SUFFICED
 
 
 def _time_or_count(plan: LatencyPlan, n: int, elapsed_s: float, sampled_s: float) -> str:
     """Return why sampling must end whatever the evidence; empty when it need not."""
-    if plan.fixed_n is not None and n >= plan.fixed_n:
-        return f"all {n} samples were taken"
     if elapsed_s >= plan.max_s:
         return f"the cap of {plan.max_s:g} s was reached"
     if n >= MAX_SAMPLES:

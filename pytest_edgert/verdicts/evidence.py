@@ -1,4 +1,6 @@
-"""From all timed inferences to those that are judged: the stride, the cut head and the autocorrelation time.
+"""From all timed inferences to those that are judged: the cut head, the stride and the autocorrelation time.
+
+Of a fixed number of samples the first ones are judged; what a block took beyond is kept and does not count.
 
 Each step is a function of the inferences so far and of the plan. What is costly is held between geometric checkpoints,
 which are part of that function; so whoever computes it afresh from the recorded inferences finds the same.
@@ -50,6 +52,7 @@ class Held:
     """What a stopping rule remembers of one growing measurement between two looks; it changes no answer."""
 
     counted: HeldCounted
+    fixed_n: int | None = None
     shape: HeldShape = field(default_factory=HeldShape)
     tau: HeldTau = field(default_factory=HeldTau)
     cut_n: int = 0
@@ -57,7 +60,7 @@ class Held:
     @classmethod
     def fresh(cls, plan: LatencyPlan) -> Held:
         """Return what is held before the first look."""
-        return cls(HeldCounted(plan.stride_s, plan.seed))
+        return cls(HeldCounted(plan.stride_s, plan.seed), plan.fixed_n)
 
     def of(self, durations_ns: Array, starts_ns: Array, limits_ns: Sequence[float]) -> Evidence:
         """Return the evidence of these inferences.
@@ -75,4 +78,5 @@ class Held:
         if self.counted.stride_s > 0:
             chosen = self.counted.of(starts)
             durations, starts = durations[chosen], starts[chosen]
+        durations, starts = durations[: self.fixed_n], starts[: self.fixed_n]
         return Evidence(durations, starts, self.tau.of(durations, limits_ns), shape)

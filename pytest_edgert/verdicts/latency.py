@@ -104,7 +104,8 @@ def decide(
     verdict = _over_all(kept)
     void = verdict is Verdict.INVALID
     doubts = () if not void else _doubts(evidence, durations_ns, starts_ns, shaken=any(shaken), turned=any(turned))
-    settled = verdict in _DECIDED or (void and _lasted_s(durations_ns, starts_ns) >= SETTLES_S)
+    enough = verdict in _DECIDED if plan.fixed_n is None else evidence.n >= plan.fixed_n
+    settled = _lasted_s(durations_ns, starts_ns) >= SETTLES_S if void else enough
     return Decision(verdict, kept, exceedances, evidence, doubts, settled=settled)
 
 

@@ -79,6 +79,24 @@ def test_fixed_n_takes_exactly_n():
     assert judged(samples, plan).verdict is Verdict.PASS
 
 
+def test_a_fixed_number_of_samples_is_of_counted_ones():
+    plan = plan_of((95, 1.0), fixed_n=100, stride_s=0.01)
+    samples, _ = measured(noisy(1e-4), plan)
+    found = judged(samples, plan)
+    assert samples.stop_reason == "all 100 samples were taken"
+    assert (found.verdict, found.latency.n) == (Verdict.PASS, 100)
+    assert found.latency.inferences > 9000
+
+
+def test_a_fixed_number_of_samples_is_counted_after_a_longer_warm_up():
+    plan = plan_of((95, 1.3e-3), fixed_n=2000)
+    steady = noisy(1e-3)
+    samples, _ = measured(lambda i: steady(i) * (2 if i < 1500 else 1), plan)
+    found = judged(samples, plan)
+    assert found.latency.cut_n > 900
+    assert (found.verdict, found.latency.n) == (Verdict.PASS, 2000)
+
+
 def test_the_evidence_spans_the_time_asked_for():
     plan = plan_of((95, 1.0), min_s=4.0)
     samples, session = measured(noisy(1e-3), plan)
