@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_edgert.errors import WorkerError
+from pytest_edgert import clock
+from pytest_edgert.errors import NotRunError, WorkerError
+from pytest_edgert.evidence import Attempt
 from pytest_edgert.harness import Finding, run_check
+from pytest_edgert.recording import running_test
 from pytest_edgert.records import Arrival, Budget, CheckRecord, LatencyPlan, Plain, Verdict, worst
 from pytest_edgert.samples_kept import keep_samples, lost
 from pytest_edgert.sessions import EdgeSession
@@ -25,40 +28,93 @@ def check_latency(
 ) -> CheckRecord:
     """Judge latency against budgets in fresh workers, the device held alone; without budgets measure it.
 
+    Another attempt at the same test goes on with the evidence of the one before, and keeps what that one decided.
+
     Args:
         session: The cell.
         budgets: The limits.
         notes: Sentences for the record: where limits came from.
         arrival: How requests arrive; the run's own when left out.
     """
-    return run_check("latency", session, lambda: _find_latency(session, tuple(budgets), tuple(notes), arrival))
-
-
-def _find_latency(
-    session: EdgeSession, budgets: tuple[Budget, ...], notes: tuple[str, ...], arrival: Arrival | None
-) -> Finding:
     run = session.pool.run
     arrival = run.plan.arrival if arrival is None else arrival
-    workers = run.latency_workers if budgets else 1
-    plan = replace(run.plan, budgets=budgets, arrival=arrival, beta=run.plan.beta / workers)
+    plan = replace(run.plan, budgets=tuple(budgets), arrival=arrival)
+    return run_check("latency", session, lambda: _find_latency(session, plan, tuple(notes)))
+
+
+def _find_latency(session: EdgeSession, plan: LatencyPlan, notes: tuple[str, ...]) -> Finding:
+    test, attempt = running_test()
+    evidence = session.pool.evidence
+    key = evidence.turn(test, attempt)
+    before = evidence.before(key)
+    if before is not None and before.decided:
+        kept = "decided in an attempt before: another one does not start anew"
+        notes = (*before.found.notes, *(() if kept in before.found.notes else (kept,)))
+        found, samples = replace(before.found, notes=notes, attempts=before.found.attempts + 1), None
+    else:
+        found, samples = _measure_anew(session, plan, notes, before)
+    evidence.keep(key, Attempt(found, samples if found.verdict is Verdict.INCONCLUSIVE else None))
+    return found
+
+
+def _measure_anew(
+    session: EdgeSession, plan: LatencyPlan, notes: tuple[str, ...], before: Attempt | None
+) -> tuple[Finding, LatencySamples | None]:
+    """Return what an attempt found that goes on from the one before, if there was one, and its samples."""
+    try:
+        found, samples = _measure_in_workers(session, plan, None if before is None else before.samples)
+    except (WorkerError, NotRunError) as error:
+        found, samples = Finding(Verdict(error.verdict), error.message, error.remedy), None
+    found = replace(found, notes=notes + found.notes)
+    if before is not None:
+        told = f"an attempt before ended {before.found.verdict.value}: {before.found.reason}"
+        found = replace(found, notes=(*found.notes, told), attempts=found.attempts + before.found.attempts)
+    return found, samples
+
+
+def _measure_in_workers(
+    session: EdgeSession, plan: LatencyPlan, prior: LatencySamples | None
+) -> tuple[Finding, LatencySamples | None]:
+    """Return what the fresh workers found together, and the samples of the one worker there is where it is one."""
+    workers = session.pool.run.latency_workers if plan.budgets else 1
+    plan = replace(plan, beta=plan.beta / workers)
     found: list[Finding] = []
+    samples = None
     with session.pool.lock.exclusive(f"latency of {session.title}"):
         for turn in range(workers):
-            found.append(_measure_once(session, plan, f"worker {turn + 1} of {workers}" if workers > 1 else ""))
-            if found[-1].verdict not in (Verdict.PASS, Verdict.MEASURED):
+            label = f"worker {turn + 1} of {workers}" if workers > 1 else ""
+            one, samples = _measure_with_retry(session, plan, label, prior if workers == 1 else None)
+            found.append(one)
+            if one.verdict not in (Verdict.PASS, Verdict.MEASURED):
                 break
     verdict = worst([one.verdict for one in found])
     decisive = next(one for one in found if one.verdict is verdict)
     fresh = (f"fresh workers measured: {len(found)} of {workers}",) if workers > 1 else ()
-    return replace(decisive, notes=notes + fresh + decisive.notes)
+    return replace(decisive, notes=fresh + decisive.notes), samples if workers == 1 else None
 
 
-def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Finding:
+def _measure_with_retry(
+    session: EdgeSession, plan: LatencyPlan, label: str, prior: LatencySamples | None
+) -> tuple[Finding, LatencySamples | None]:
+    """Measure; once more, in another worker and from nothing, where it was void for a reason that may have passed."""
+    session.pool.run.ready()
+    found, samples = _measure_once(session, plan, label, prior)
+    if found.verdict is not Verdict.INVALID or not any(doubt.voids and doubt.passing for doubt in found.doubts):
+        return found, samples
+    session.pool.run.ready()
+    again, samples = _measure_once(session, plan, label, None)
+    told = f"measured again, for the first time was void: {found.reason}"
+    return replace(again, notes=(*again.notes, told), attempts=2), samples
+
+
+def _measure_once(
+    session: EdgeSession, plan: LatencyPlan, label: str, prior: LatencySamples | None
+) -> tuple[Finding, LatencySamples | None]:
+    """Return the finding of one worker and its samples; without samples where the worker was lost."""
     from pytest_edgert.measure.parts import KeptParts
-    from pytest_edgert.verdicts.latency import judge_latency
 
     run = session.pool.run
-    before = run.conditions()
+    before, slept_ns = run.conditions(), clock.suspended_ns()
     parts = KeptParts()
     with session.pool.private(session.plan) as private:
         session_id, feeds = private.open().session_id, private.feeds()
@@ -67,14 +123,26 @@ def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Findin
                 session_id,
                 feeds,
                 plan,
+                prior=prior,
                 progress=lambda fields: run.progress(_progress_line(session, label, fields)),
                 part=parts.add,
                 idle_timeout_s=session.pool.deadlines.infer_s,
             )
         except WorkerError as error:
-            return lost(session, "latency", error, parts)
+            return lost(session, "latency", error, parts), None
         finally:
             run.progress("")
+    conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
+    return _judged(session, plan, samples, conditions, _slept_s(slept_ns)), samples
+
+
+def _judged(
+    session: EdgeSession, plan: LatencyPlan, samples: LatencySamples, conditions: Mapping[str, Plain], slept_s: float
+) -> Finding:
+    """Return what the samples, what sensors said beside them and the clocks come to."""
+    from pytest_edgert.verdicts import trust
+    from pytest_edgert.verdicts.latency import judge_latency
+
     judged = judge_latency(
         samples.durations_ns,
         samples.starts_ns,
@@ -88,6 +156,17 @@ def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Findin
     judged = in_open_loop(judged, samples, plan)
     path, digest = keep_samples(session, "latency", samples)
     verdict, reason, remedy = confirmed(samples.stop_reason, judged.verdict, judged.reason, judged.remedy)
+    rules = session.pool.run.rules
+    doubts = (
+        *judged.doubts,
+        *trust.slept(slept_s),
+        *trust.distrusted(samples.series, samples.window_ns, verdict, rules),
+        *trust.told_by_texts(conditions, rules),
+        *trust.first_value(samples.durations_ns),
+    )
+    void = trust.voiding(doubts, verdict)
+    if void is not None:
+        verdict, reason, remedy = Verdict.INVALID, f"{void.sentence}; without that: {judged.reason}", void.remedy
     return Finding(
         verdict,
         reason,
@@ -95,8 +174,15 @@ def _measure_once(session: EdgeSession, plan: LatencyPlan, label: str) -> Findin
         latency=replace(judged.latency, samples_path=path, samples_sha256=digest),
         notes=tuple(f"sensor {name}: {told}" for name, told in samples.troubles.items()),
         sensors=samples.series.sensors(),
-        conditions={**{f"before.{k}": v for k, v in before.items()}, **run.conditions()},
+        doubts=doubts,
+        conditions=conditions,
     )
+
+
+def _slept_s(before_ns: int | None) -> float:
+    """Return the seconds that this machine slept since its clock of sleep stood at `before_ns`; 0 where none tells."""
+    now_ns = clock.suspended_ns()
+    return 0.0 if before_ns is None or now_ns is None else (now_ns - before_ns) / 1e9
 
 
 def in_open_loop(judged: LatencyJudgement, samples: LatencySamples, plan: LatencyPlan) -> LatencyJudgement:

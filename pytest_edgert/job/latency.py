@@ -47,6 +47,7 @@ def measure_latency(
     plan: LatencyPlan,
     report: Report,
     *,
+    prior: LatencySamples | None = None,
     keep: Keep | None = None,
     now_ns: Callable[[], int] = clock.monotonic_ns,
     sleep_s: Callable[[float], None] = clock.sleep_s,
@@ -62,6 +63,7 @@ def measure_latency(
         plan: What to decide, and for how long at most; warm-up counts towards `plan.max_s`.
         report: Called at most four times a second with ``phase`` ("warm-up" or "sampling"), ``n``, ``elapsed_s``, and
             when sampling ``percentile`` with its running ``estimate_s``. What it raises ends the measurement.
+        prior: Samples of an attempt before that did not decide: this one goes on with them.
         keep: Called every few seconds with the samples since the last call, so that they outlive this process.
         now_ns: The clock.
         sleep_s: Sleeps until shortly before the next request of an open loop.
@@ -74,6 +76,8 @@ def measure_latency(
         percentile = plan.budgets[0].percentile if plan.budgets else PERCENTILES[0]
         progress = Progress(report, now_ns, began, percentile, began)
         loop = _start(session, feeds, plan, progress, keep=keep, watch=watch, clocks=Clocks(now_ns, sleep_s))
+        if prior is not None:
+            loop.go_on_from(prior)
         watch.read_now()
         loop.sample()
         watch.read_now()
@@ -94,6 +98,11 @@ class _Loop:
     began_ns: int
     next_look: int = 1
     reason: str = ""
+
+    def go_on_from(self, prior: LatencySamples) -> None:
+        """Take the samples of an attempt before for the first ones; they are handed on no more."""
+        self.taken.go_on_from(prior)
+        self.keeping.sent = self.next_look = self.taken.n
 
     def sample(self) -> str:
         """Sample until there is a reason to stop, and return it."""

@@ -99,9 +99,13 @@ class SessionTable:
         feeds: Feeds,
         plan: LatencyPlan,
         report: Callable[[Mapping[str, Plain]], None],
+        *,
+        prior: LatencySamples | None = None,
         keep: Keep | None = None,
     ) -> LatencySamples:
         """Measure the latency of a session, with `report` called now and then and `keep` with the samples so far.
+
+        `prior` are the samples of an attempt before, to go on with.
 
         A bound run raises the vendor's own error, since nothing is translated on the hot path: the same inference is
         then run once more by `infer`, which says it in the adapter's words.
@@ -109,7 +113,7 @@ class SessionTable:
         from pytest_edgert.job.latency import measure_latency
 
         session = self._session(session_id)
-        return _in_our_words(session, feeds, lambda: measure_latency(session, feeds, plan, report, keep=keep))
+        return _in_our_words(session, feeds, lambda: measure_latency(session, feeds, plan, report, prior=prior, keep=keep))
 
     def measure_throughput(
         self, session_id: int, feeds: Feeds, plan: BlockPlan, report: Callable[[Mapping[str, Plain]], None]

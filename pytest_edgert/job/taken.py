@@ -10,6 +10,7 @@ import numpy as np
 from pytest_edgert.measure.arrival import Schedule
 from pytest_edgert.measure.loop import sample_into
 from pytest_edgert.measure.paced import PacedRoom, Pacer, sample_paced
+from pytest_edgert.measure.samples import LatencySamples
 from pytest_edgert.tensors import Array
 
 FIRST_CAPACITY = 4_096
@@ -61,6 +62,16 @@ class Taken:
             ends = self._starts[block] + self._service[block]
             self.queue = max(self.queue, _longest_queue(self._intended[block], ends, self.pacer.schedule))
         self.n += count
+
+    def go_on_from(self, prior: LatencySamples) -> None:
+        """Begin with the samples that an attempt before took; they count as if they were taken here."""
+        self._make_room(len(prior.starts_ns))
+        self.n = len(prior.starts_ns)
+        self.queue = prior.queue
+        self._service[: self.n] = prior.durations_ns if prior.service_ns is None else prior.service_ns
+        self._starts[: self.n] = prior.starts_ns
+        if self.pacer is not None and prior.intended_ns is not None:
+            self._intended[: self.n], self._responses[: self.n] = prior.intended_ns, prior.durations_ns
 
     def _make_room(self, needed: int) -> None:
         names = ["_service", "_starts"] if self.pacer is None else ["_service", "_starts", "_intended", "_responses"]

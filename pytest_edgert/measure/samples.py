@@ -15,11 +15,13 @@ import numpy as np
 from pytest_edgert.errors import ArtefactError, ProtocolError, UsageError
 from pytest_edgert.records import Plain
 from pytest_edgert.series import Series
-from pytest_edgert.tensors import Array
+from pytest_edgert.tensors import Array, Feeds
 
 #: The one metadata key of a samples file; its value is the header as JSON.
 _METADATA_KEY = "edgert.latency_samples"
 _TENSORS = ("durations_ns", "starts_ns")
+#: Begins the names of an earlier attempt's samples beside feeds.
+_PRIOR = "edgert.prior:"
 _OPEN_TENSORS = ("service_ns", "intended_ns")
 
 #: The stop reason of a worker whose own look at the samples gave a verdict.
@@ -58,6 +60,14 @@ class LatencySamples:
     queue: int = 0
     series: Series = field(default_factory=Series)
     troubles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def window_ns(self) -> tuple[int, int]:
+        """The first start and the last end, on the worker's clock; (0, 0) without samples."""
+        if not len(self.starts_ns):
+            return 0, 0
+        served_ns = self.durations_ns if self.service_ns is None else self.service_ns
+        return int(self.starts_ns[0]), int(self.starts_ns[-1]) + int(served_ns[-1])
 
     def meta(self) -> dict[str, Any]:
         """Return all that is not an array, for the worker's pipe and the file."""
@@ -104,6 +114,22 @@ class LatencySamples:
             Series.from_parts([str(name) for name in header.get("sensors", ())], tensors),
             {str(name): str(told) for name, told in header.get("troubles", {}).items()},
         )
+
+
+def with_prior(feeds: Feeds, prior: LatencySamples | None) -> dict[str, Array]:
+    """Return feeds and, under names that no input has, the samples of an attempt before."""
+    return {**feeds, **{_PRIOR + name: array for name, array in (prior.tensors() if prior else {}).items()}}
+
+
+def without_prior(
+    tensors: Mapping[str, Array], meta: Mapping[str, Any] | None
+) -> tuple[dict[str, Array], LatencySamples | None]:
+    """Return the feeds and the samples that `with_prior` put together, `meta` as `LatencySamples.meta` gave it."""
+    feeds = {name: array for name, array in tensors.items() if not name.startswith(_PRIOR)}
+    if meta is None:
+        return feeds, None
+    parts = {name.removeprefix(_PRIOR): array for name, array in tensors.items() if name.startswith(_PRIOR)}
+    return feeds, LatencySamples.from_wire(meta, parts)
 
 
 def write_samples(path: Path, samples: LatencySamples) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_edgert.records import CheckRecord
     from pytest_edgert.reports.items import ItemOutcome, Outcome
 
+#: Outcome of a report whose test pytest-rerunfailures runs again: the record of the last attempt tells of all.
+RERUN = "rerun"
 LEDGER = pytest.StashKey["Ledger"]()
 
 
@@ -76,6 +78,8 @@ class Ledger:
         from pytest_edgert.plugin import outcomes, recorder
         from pytest_edgert.plugin.items import describe_id, item_of
 
+        if report.outcome == RERUN:
+            return
         self._records += recorder.records_of(report)
         item = describe_id(report.nodeid) if outcomes.crashed(report) else item_of(report)
         if item is not None and (report.when != "setup" or not report.passed):

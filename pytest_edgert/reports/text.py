@@ -220,7 +220,7 @@ def arrival(latency: Latency) -> str:
 
 def _of_all(latency: Latency) -> str:
     """Return how many were timed where a stride counts fewer."""
-    return f" of {latency.inferences:,} inferences" if latency.inferences > latency.n + latency.cut_n else ""
+    return f" of {latency.inferences:,} inferences" if latency.inferences > latency.n else ""
 
 
 def _cut(latency: Latency) -> str:

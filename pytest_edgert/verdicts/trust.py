@@ -20,7 +20,7 @@ from pytest_edgert.tensors import Array
 _CLOCK_SHARE = 0.9
 #: A rise in temperature that is told, in kelvin.
 _RISE_K = 10.0
-#: CPUs that others used on average, and share of time that this process's threads waited for one, that are told …
+#: CPUs that others used on average, and seconds in each that this process's threads together waited for one: told …
 _OTHERS_TOLD, _WAITED_TOLD = 0.25, 0.01
 #: … and that void a FAIL, for it may be the host's.
 _OTHERS_VOID, _WAITED_VOID = 0.5, 0.05
@@ -169,7 +169,7 @@ def _busy(seen: Series, verdict: Verdict) -> Iterator[Doubt]:
     stolen = _grown(seen.of("cpu_steal_s.machine")) / span_s
     if others >= _OTHERS_TOLD and waited >= _WAITED_TOLD:
         voids = verdict is Verdict.FAIL and others >= _OTHERS_VOID and waited >= _WAITED_VOID
-        sentence = f"the host was busy: others used {others:.1f} CPUs, and threads of the runtime waited {waited:.0%} of the time for one"
+        sentence = f"the host was busy: others used {others:.1f} CPUs, and threads of the runtime waited {waited:.2g} s of each second for one"
         yield Doubt("busy-host", sentence, "Stop what else runs there, and measure again.", voids=voids, passing=True)
     if stolen >= _STOLEN_TOLD:
         voids = verdict is Verdict.FAIL and stolen >= _STOLEN_VOID

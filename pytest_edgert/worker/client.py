@@ -131,6 +131,7 @@ class Worker:
         feeds: Feeds,
         plan: LatencyPlan,
         *,
+        prior: LatencySamples | None = None,
         progress: Callable[[Mapping[str, Plain]], None] | None = None,
         part: Part | None = None,
         idle_timeout_s: float = 60.0,
@@ -141,6 +142,7 @@ class Worker:
             session_id: Which session.
             feeds: What to infer on.
             plan: How to measure and when to stop.
+            prior: Samples of an attempt before, to go on with; the answer holds them too.
             progress: Called with every sign of progress.
             part: Called every few seconds with the samples since the last call, which the worker's loss leaves.
             idle_timeout_s: Longest wait for the first and the next sign of progress, and for the result.
@@ -149,13 +151,14 @@ class Worker:
             FeedsError, InferenceError: As `infer`.
             WorkerError: The worker was lost.
         """
-        from pytest_edgert.measure.samples import LatencySamples
+        from pytest_edgert.measure.samples import LatencySamples, with_prior
 
-        request = {"session_id": session_id, "plan": encode(plan)}
+        told = None if prior is None else prior.meta()
+        request = {"session_id": session_id, "plan": encode(plan), "prior": told}
         meta, tensors = self._connection.call(
             "measure_latency",
             request,
-            feeds,
+            with_prior(feeds, prior),
             idle_timeout_s,
             progress=progress,
             part=part,

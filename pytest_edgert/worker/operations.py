@@ -51,8 +51,11 @@ def _infer(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], _re
 
 
 def _measure_latency(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    from pytest_edgert.measure.samples import without_prior
+
     plan = decode(LatencyPlan, meta["plan"])
-    samples = sessions.measure_latency(meta["session_id"], tensors, plan, report, keep=report)
+    feeds, prior = without_prior(tensors, meta.get("prior"))
+    samples = sessions.measure_latency(meta["session_id"], feeds, plan, report, prior=prior, keep=report)
     return samples.meta(), samples.tensors()
 
 
