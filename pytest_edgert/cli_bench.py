@@ -124,11 +124,21 @@ def _pool(setting: Run, lock: str, wait_s: float) -> SessionPool:
 
 def _run(device: Device, seed: int, seconds: float) -> Run:
     from pytest_edgert.devices.facts import conditions
+    from pytest_edgert.measuring import plan_on, rules_of
     from pytest_edgert.run import Run, make_run_folder
 
-    plan = LatencyPlan(measure_s=seconds, max_s=seconds + _WARM_UP_S)
+    plan = plan_on(device.profile, LatencyPlan(measure_s=seconds, max_s=seconds + _WARM_UP_S, seed=seed))
     folder = make_run_folder(Path.cwd())
-    return Run(device.profile.id, folder, device.facts, seed, plan, conditions=conditions, progress=_progress())
+    return Run(
+        device.profile.id,
+        folder,
+        device.facts,
+        seed,
+        plan,
+        conditions=conditions,
+        progress=_progress(),
+        rules=rules_of(device.profile),
+    )
 
 
 def _progress() -> Callable[[str], None]:

@@ -33,12 +33,15 @@ def plan_on(profile: Profile, plan: LatencyPlan) -> LatencyPlan:
 
     A floor of the profile (inferences of warm-up, time that evidence spans) never lowers the plan's own.
     """
+    from pytest_edgert.devices.telemetry.wanted import meters_for
+
     measure = profile.measure
     return replace(
         plan,
         warm_up_n=max(plan.warm_up_n, measure.warmup or 0),
         min_s=max(plan.min_s, measure.min_time_s or 0.0),
         stride_s=measure.stride_s or 0.0,
+        meters=meters_for(profile),
         telemetry_s=profile.telemetry.interval_s or plan.telemetry_s,
     )
 

@@ -22,6 +22,7 @@ def test_the_plan_takes_stride_floors_and_interval_of_the_profile() -> None:
     told = profile(measure={"warmup": 30, "min_time": "3s", "stride": "5ms"}, telemetry={"interval": "100ms"})
     plan = plan_on(told, LatencyPlan())
     assert (plan.warm_up_n, plan.min_s, plan.stride_s, plan.telemetry_s) == (30, 3.0, 0.005, 0.1)
+    assert any("telemetry.host" in reference for reference in plan.meters)
 
 
 def test_a_floor_of_the_profile_lowers_nothing() -> None:
