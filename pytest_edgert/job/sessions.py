@@ -113,7 +113,9 @@ class SessionTable:
         from pytest_edgert.job.latency import measure_latency
 
         session = self._session(session_id)
-        return _in_our_words(session, feeds, lambda: measure_latency(session, feeds, plan, report, prior=prior, keep=keep))
+        return _in_our_words(
+            session, feeds, lambda: measure_latency(session, feeds, plan, report, prior=prior, keep=keep)
+        )
 
     def measure_throughput(
         self, session_id: int, feeds: Feeds, plan: BlockPlan, report: Callable[[Mapping[str, Plain]], None]
