@@ -52,7 +52,7 @@ LAYERS = {
         "benchmarking",
     },
     "reports": {"reports"},
-    "faces": {"plugin", "cli", "cli_bench"},
+    "faces": {"plugin", "cli", "cli_bench", "cli_doctor"},
     "public": {"", "testing", "__main__"},
 }
 ORDER = list(LAYERS)

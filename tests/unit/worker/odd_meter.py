@@ -1,5 +1,8 @@
 """A meter for the worker's tests: one sensor that reads, one that does not."""
 
+import os
+import signal
+
 from pytest_edgert.records import Presence, PresenceState
 
 
@@ -23,3 +26,13 @@ class Meter:
 
 
 METER = Meter()
+
+
+class Crashing(Meter):
+    name = "crashing"
+
+    def sensors(self, sysroot):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+CRASHING = Crashing()
