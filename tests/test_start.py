@@ -14,6 +14,7 @@ HEAVY = {
     "ml_dtypes",
     "openvino",
     "ai_edge_litert",
+    "pynvml",
 }
 
 #: All of ours that a run without a model may load: each costs every user of pytest a millisecond or so.

@@ -21,6 +21,8 @@ from pytest_edgert.series import Series, make_series
 ROOT = Path("/")
 #: Two readings a second follow temperature and clocks, and cost well below 1 % of a core.
 INTERVAL_S = 0.5
+#: The sensor of the watch itself: seconds that its readings took so far, this one included.
+COST = "reading_s.watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,12 @@ class Watch:
                     row[name] = value
                 else:
                     self._troubles[name] = f"{reference} tells {name} too; the reading is {owners[name]}'s."
-        self._rows.append((began, row))
-        self._last_ns = began
         took = max(0, self._now_ns() - began)
         self._sum_ns += took
         self._largest_ns = max(self._largest_ns, took)
+        row[COST] = self._sum_ns / 1e9
+        self._rows.append((began, row))
+        self._last_ns = began
 
     @property
     def cost_s(self) -> ReadingCost:
@@ -121,7 +124,7 @@ class Watch:
         return dict(self._troubles)
 
     def series(self) -> Series:
-        """Return every reading so far, in order."""
+        """Return every reading so far, in order, what the readings cost among them (`COST`)."""
         return make_series(self._rows)
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ def measured(arrival, *, inference_s=0.002, takes_s=0.003, **changes):
 @pytest.mark.parametrize("arrival", PATTERNS)
 def test_readings_come_at_the_interval_and_frame_the_samples(arrival):
     series = measured(arrival).series
-    assert series.names == ("temperature_c.board",)
+    assert series.names == ("temperature_c.board", "reading_s.watch")
     assert len(series.times_ns) == pytest.approx(5.0 / 0.5 + 2, abs=2)
     assert np.diff(series.times_ns)[:-1].min() > 0.49e9
 

@@ -87,7 +87,7 @@ def test_readings_lie_in_order_on_the_clock_of_the_samples():
     CLOCK.sleep_s(1)
     watching.read_now()
     series = watching.series()
-    assert series.names == ("temperature_c.x",)
+    assert series.names == ("temperature_c.x", "reading_s.watch")
     assert (series.times_ns - began).tolist() == [0, 1_002_000_000]
     assert series.of("temperature_c.x").tolist() == [40.0, 41.0]
 
@@ -116,6 +116,7 @@ def test_the_cost_of_the_readings_is_told():
     WARMING.takes_s = 0.002
     assert watching.cost_s == ReadingCost(2, 0.002, 0.003)
     assert watching.cost_s.total_s == 0.004
+    assert watching.series().of("reading_s.watch").tolist() == [0.001, 0.004]
 
 
 def test_a_watch_of_no_meters_asks_neither_clock_nor_sensor():
