@@ -16,8 +16,10 @@ from pytest_edgert.tensors import Array, Feeds, Signature
 
 if TYPE_CHECKING:
     from pytest_edgert.job.beside import Keep
+    from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.samples import LatencySamples
+    from pytest_edgert.verdicts.margin import Margin
 
 T = TypeVar("T")
 
@@ -125,6 +127,26 @@ class SessionTable:
 
         session = self._session(session_id)
         return _in_our_words(session, feeds, lambda: measure_throughput(session, feeds, plan, report))
+
+    def measure_pairs(
+        self,
+        sides: tuple[tuple[int, Feeds], tuple[int, Feeds]],
+        margin: Margin,
+        plan: LatencyPlan,
+        report: Callable[[Mapping[str, Plain]], None],
+    ) -> Pairs:
+        """Compare two sessions, artefact and baseline, in alternating blocks; errors as in `measure_latency`."""
+        from pytest_edgert.job.pairs import measure_pairs
+
+        artefact, baseline = ((self._session(session_id), feeds) for session_id, feeds in sides)
+        try:
+            return measure_pairs(artefact, baseline, margin, plan, report)
+        except (EdgertError, MemoryError):
+            raise
+        except Exception:
+            for session, feeds in (artefact, baseline):
+                session.infer(feeds)
+            raise
 
     def close(self, session_id: int) -> None:
         """Close one session; one that is closed already is left alone."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_edgert.baselines import Comparison
     from pytest_edgert.devices.profile import Device
     from pytest_edgert.goldens import EdgeGolden
     from pytest_edgert.panel import Panel
@@ -90,6 +91,18 @@ def edge_golden(request: pytest.FixtureRequest, edge_target: CellPlan) -> EdgeGo
     from pytest_edgert.plugin.golden_store import golden_of_test
 
     return golden_of_test(request.node, edge_target)
+
+
+@pytest.fixture
+def _edge_comparison(pytestconfig: pytest.Config) -> Comparison:
+    """What ``--edge-baseline`` compares with; only then is it asked for."""
+    from pytest_edgert.errors import UsageError
+    from pytest_edgert.plugin import state
+
+    comparison = state.settings_of(pytestconfig).comparison
+    if comparison is None:
+        raise UsageError("No baseline was given.", "Give one with --edge-baseline=PATH.")
+    return comparison
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ class Gate(pytest.Module):
 
     def funcnamefilter(self, name: str) -> bool:
         """Return whether a name of `gate_checks` is a check; some are only where they are asked for."""
+        if name == "baseline" and state.settings_of(self.config).comparison is None:
+            return False
         if name == "golden":
             from pytest_edgert.plugin.golden_store import gate_has_golden
 
@@ -271,10 +273,15 @@ def _needed(cells: list[CellPlan], test: pytest.Item) -> list[CellPlan]:
 
 def header_lines(config: pytest.Config) -> list[str]:
     """Return what the header says of the models: how to compare two, and which gate files are used."""
+    from pytest_edgert.plugin.baseline_option import comparison_text
+
     models = state.models_of(config)
     gates = {gate.path for model in models for artefact in model.artefacts if (gate := _gate_or_none(artefact))}
     hint = "" if len(gates) == 1 else comparison_hint(models)
     lines = [f"edgert: {hint}"] if hint else []
+    comparison = state.settings_of(config).comparison
+    if comparison is not None:
+        lines.append(f"edgert: {comparison_text(comparison)}")
     for artefact in (artefact for model in models for artefact in model.artefacts):
         gate = _gate_or_none(artefact)
         if gate is not None:

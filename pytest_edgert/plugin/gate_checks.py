@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert import checks
 from pytest_edgert.assertions import assert_latency
+from pytest_edgert.baselines import check_baseline
 from pytest_edgert.panel import check_agreement
 from pytest_edgert.recording import settle
 from pytest_edgert.throughputs import ThroughputWanted, check_throughput
 
 if TYPE_CHECKING:
+    from pytest_edgert.baselines import Comparison
     from pytest_edgert.goldens import EdgeGolden
     from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
@@ -69,6 +71,11 @@ def throughput(edge_session: EdgeSession, edge_target: CellPlan) -> None:
     settle(check_throughput(edge_session, wanted))
 
 
+def baseline(edge_session: EdgeSession, _edge_comparison: Comparison) -> None:
+    """It is not slower than the baseline by more than the margin."""
+    settle(check_baseline(edge_session, _edge_comparison))
+
+
 def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
     """It computes what the artefact says, and what the reference artefact computes."""
     settle(check_agreement(edge_session, _edge_panel))
@@ -80,4 +87,4 @@ def golden(edge_session: EdgeSession, edge_golden: EdgeGolden) -> None:
 
 
 #: What a gate collects, in this order.
-CHECKS = (signature, placement, size, load, memory, determinism, agreement, golden, latency, throughput)
+CHECKS = (signature, placement, size, load, memory, determinism, agreement, golden, latency, baseline, throughput)

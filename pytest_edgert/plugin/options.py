@@ -85,7 +85,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("--edge-update-golden", "new|changed|all", "record goldens; nothing else ever does"),
     Option("--edge-goldens", "DIR", "where goldens lie; default: goldens/ beside gate file, test or model", path=True),
     Option("--edge-unused", "fail|warn|delete", "what to do with unused goldens (not yet)", built=False),
-    Option("--edge-baseline", "PATH", "compare latency with a stored run (not yet)", built=False, path=True),
+    Option(
+        "--edge-baseline", "PATH", "not slower than this artefact, or than this run stored by --edge-json?", path=True
+    ),
+    Option("--edge-margin", "SHARE", "how much slower than the baseline is allowed; default: 5%"),
     Option("--edge-report", "PATH.html", "write an HTML report (not yet)", built=False, path=True),
     Option("--edge-inventory", "FILE", "addresses of devices (not yet)", built=False, path=True),
     Option("--edge-fleet", "URL", "fleet engine (not yet)", built=False),

@@ -20,6 +20,8 @@ from pytest_edgert.units import parse_duration
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_edgert.baselines import Comparison
+
 #: Seed of generated feeds when none is given: fixed, so that two runs see the same feeds.
 DEFAULT_SEED = 0
 #: Largest seed; NumPy and JSON both take it.
@@ -67,6 +69,7 @@ class Settings:
         profiles: Further folders of device profiles.
         seed: Seed of generated feeds.
         update_golden: Which goldens to record: "new", "changed" or "all"; None records nothing.
+        comparison: What to compare latency with, and the margin; None for nothing.
         goldens: Folder of all goldens; None for ``goldens/`` beside each gate file, test or model.
         arrival: How requests arrive, from the command line; None where it does not say.
         ini_arrival: The same of the ini file, which a gate file overrides.
@@ -95,6 +98,7 @@ class Settings:
     goldens: Path | None = None
     arrival: AskedArrival | None = None
     ini_arrival: AskedArrival | None = None
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,8 @@ def _checked(given: Mapping[str, Given], ini: Mapping[str, Given | None]) -> Set
     arrival = given.get("edge_arrival")
     if arrival is not None and arrival.source == arrival.option.name:
         values["arrival"] = _arrival(arrival)
+    if "edge_baseline" in given or "edge_margin" in given:
+        values["comparison"] = _comparison(given)
     if "edge_require" in given:
         values["required_targets"], values["required_devices"] = _required(given["edge_require"])
     settings = Settings(**{f.name: values[f.name] for f in fields(Settings) if f.name in values})  # type: ignore[arg-type]
@@ -211,6 +217,19 @@ def _arrival(found: Given) -> AskedArrival:
     from pytest_edgert.measure.arrival import parse_arrival
 
     return AskedArrival(parse_arrival(found.texts[0], found.source), found.source)
+
+
+def _comparison(given: Mapping[str, Given]) -> Comparison | None:
+    from pytest_edgert.plugin.baseline_option import read_comparison
+    from pytest_edgert.verdicts.margin import Margin, parse_margin
+
+    baseline, margin = given.get("edge_baseline"), given.get("edge_margin")
+    allowed = Margin() if margin is None else parse_margin(margin.texts[0], margin.source)
+    if baseline is not None:
+        return read_comparison(_not_empty(baseline), baseline.source, allowed)
+    if margin is not None and margin.source == margin.option.name:
+        raise UsageError(f"{margin.source} is given without a baseline.", "Add --edge-baseline=PATH, or leave it out.")
+    return None
 
 
 def _whole_number(found: Given, *, least: int, most: int) -> int:

@@ -15,11 +15,13 @@ from pytest_edgert.job.watch import MeterState
 from pytest_edgert.records import BlockPlan, LatencyPlan, Plain
 from pytest_edgert.tensors import Array, Feeds
 from pytest_edgert.worker.connection import Connection, Part, WorkerSettings
-from pytest_edgert.worker.operations import SHUTDOWN
+from pytest_edgert.worker.operations import PAIR, SHUTDOWN
 
 if TYPE_CHECKING:
+    from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.samples import LatencySamples
+    from pytest_edgert.verdicts.margin import Margin
 
 __all__ = ["Worker", "WorkerSettings"]
 
@@ -193,6 +195,39 @@ class Worker:
         cap_s = plan.warm_up_s + plan.idle_s + plan.max_s + (plan.warm_up_n + 2) * idle_timeout_s
         meta, tensors = self._connection.call(operation, request, feeds, idle_timeout_s, progress=progress, cap_s=cap_s)
         return BlockValues.from_wire(meta, tensors)
+
+    def measure_pairs(
+        self,
+        sides: Sequence[tuple[int, Feeds]],
+        margin: Margin,
+        plan: LatencyPlan,
+        *,
+        progress: Callable[[Mapping[str, Plain]], None] | None = None,
+        idle_timeout_s: float = 60.0,
+    ) -> Pairs:
+        """Compare two sessions of this worker in alternating blocks.
+
+        Args:
+            sides: The artefact's session and the baseline's, each with its feeds.
+            margin: How much slower than the baseline is allowed.
+            plan: How to measure and when to stop.
+            progress: Called with every sign of progress.
+            idle_timeout_s: Longest wait for the first and the next sign of progress, and for the result.
+
+        Raises:
+            FeedsError, InferenceError: As `infer`.
+            WorkerError: The worker was lost.
+        """
+        from pytest_edgert.job.pairs import Pairs
+
+        named = dict(zip(PAIR, sides, strict=True))
+        request = {"plan": encode(plan), "margin": margin.share, **{name: side[0] for name, side in named.items()}}
+        feeds = {f"{name}/{key}": array for name, side in named.items() for key, array in side[1].items()}
+        cap_s = 2 * _cap_s(plan, idle_timeout_s)  # Each side has a warm-up of its own.
+        meta, tensors = self._connection.call(
+            "measure_pairs", request, feeds, idle_timeout_s, progress=progress, cap_s=cap_s
+        )
+        return Pairs.from_wire(meta, tensors)
 
     def peak_rss_bytes(self) -> int:
         """Return the peak resident set of the worker's process, in bytes."""

@@ -32,6 +32,8 @@ class Report(Protocol):
 
 Operation: TypeAlias = Callable[[SessionTable, Meta, "dict[str, Array]", Report], Answer]
 
+#: The two sides of a comparison: their keys in the request, and what the names of their feeds begin with.
+PAIR = ("artefact", "baseline")
 #: The operation after whose answer the worker ends.
 SHUTDOWN = "shutdown"
 
@@ -64,6 +66,21 @@ def _measure_throughput(sessions: SessionTable, meta: Meta, tensors: Mapping[str
     return found.header(), found.tensors()
 
 
+def _measure_pairs(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    from pytest_edgert.verdicts.margin import Margin
+
+    sides = [
+        (
+            meta[side],
+            {key.removeprefix(f"{side}/"): feed for key, feed in tensors.items() if key.startswith(f"{side}/")},
+        )
+        for side in PAIR
+    ]
+    plan = decode(LatencyPlan, meta["plan"])
+    pairs = sessions.measure_pairs((sides[0], sides[1]), Margin(meta["margin"]), plan, report)
+    return dict(pairs.meta()), {"medians_ns": pairs.medians_ns}
+
+
 def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
     sessions.close(meta["session_id"])
     return {}, {}
@@ -92,6 +109,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "infer": _infer,
     "measure_latency": _measure_latency,
     "measure_throughput": _measure_throughput,
+    "measure_pairs": _measure_pairs,
     "close_session": _close_session,
     "peak_rss": _peak_rss,
     "reset_peak_rss": _reset_peak_rss,
