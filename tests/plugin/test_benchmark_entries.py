@@ -43,6 +43,8 @@ Run = Callable[..., pytest.RunResult]
 def run(project: pytest.Pytester, write_models: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run tests that leave hand-made latencies, under pytest-benchmark, with warnings as errors."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:cacheprovider -p no:xdist")
+    # pytest-benchmark disables itself where this says that the tests are run by pytest-xdist.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     write_models("digits.onnx")
     project.makeini("[pytest]\nfilterwarnings = error")
 

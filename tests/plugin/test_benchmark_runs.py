@@ -19,8 +19,10 @@ GATE = ("--edge-model=net.fake", ON_FAKE, "--edge-samples=60", "--edge-json=edge
 
 
 @pytest.fixture
-def project(edge: EdgeProject) -> EdgeProject:
+def project(edge: EdgeProject, monkeypatch: pytest.MonkeyPatch) -> EdgeProject:
     """A project with one model, in which every warning is an error."""
+    # pytest-benchmark disables itself where this says that the tests are run by pytest-xdist.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     edge.write_fake(latency_s=0.0005)
     edge.pytester.makeini("[pytest]\nfilterwarnings = error")
     return edge
