@@ -129,7 +129,7 @@ def _measure_once(
                 idle_timeout_s=session.pool.deadlines.infer_s,
             )
         except WorkerError as error:
-            return lost(session, "latency", error, parts), None
+            return lost(session, "latency", error, parts)[0], None
         finally:
             run.progress("")
     conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
@@ -199,7 +199,7 @@ def in_open_loop(judged: LatencyJudgement, samples: LatencySamples, plan: Latenc
         queue=samples.queue,
     )
     found = replace(judged, latency=latency)
-    return judge_queue(found, samples.service_ns, samples.starts_ns, samples.durations_ns, plan)
+    return judge_queue(found, samples.service_ns, samples.durations_ns, plan)
 
 
 def confirmed(stop_reason: str, verdict: Verdict, reason: str, remedy: str) -> tuple[Verdict, str, str]:

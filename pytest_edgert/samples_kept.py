@@ -25,8 +25,8 @@ def keep_samples(session: EdgeSession, check: str, samples: LatencySamples) -> t
     return str(path), write_samples(path, samples)
 
 
-def lost(session: EdgeSession, check: str, error: WorkerError, parts: KeptParts) -> Finding:
-    """Return the finding for a worker that was lost in the middle: an error, with the samples so far as evidence.
+def lost(session: EdgeSession, check: str, error: WorkerError, parts: KeptParts) -> tuple[Finding, str, str]:
+    """Return the finding for a worker that was lost in the middle, and where the samples so far lie: path and SHA-256.
 
     Raises:
         WorkerError: The error itself, where nothing had come.
@@ -34,7 +34,8 @@ def lost(session: EdgeSession, check: str, error: WorkerError, parts: KeptParts)
     samples = parts.samples("the worker was lost")
     if samples is None:
         raise error
-    path, _digest = keep_samples(session, f"{check}-lost", samples)
+    path, digest = keep_samples(session, f"{check}-lost", samples)
     n = len(samples.durations_ns)
     told = f"{n:,} samples that came before are kept in {path}"
-    return Finding(Verdict(error.verdict), error.message, error.remedy, notes=(f"{told}; they are no verdict",))
+    found = Finding(Verdict(error.verdict), error.message, error.remedy, notes=(f"{told}; they are no verdict",))
+    return found, path, digest

@@ -40,6 +40,7 @@ LAYERS = {
         "latencies",
         "throughputs",
         "samples_kept",
+        "soaks",
         "measuring",
         "evidence",
         "locks",

@@ -203,10 +203,14 @@ def make_pacer(plan: LatencyPlan, clocks: Clocks, meanwhile: Callable[[], None])
 
 
 def _block(typical_ns: int, n: int, plan: LatencyPlan) -> int:
-    """Return how many inferences to run before the next look: about `_BLOCK_S` of them, at least 1."""
-    fits = round(_BLOCK_S * 1e9 / max(1.0, typical_ns, plan.arrival.interval_s * 1e9))
+    """Return how many inferences to run before the next look, with `n` so far."""
     most = MAX_SAMPLES - n if n >= (plan.fixed_n or 0) else (plan.fixed_n or 0) - n
-    return max(1, min(fits, most, max(FIRST_CAPACITY, n)))
+    return max(1, min(block_length(typical_ns, plan), most, max(FIRST_CAPACITY, n)))
+
+
+def block_length(typical_ns: int, plan: LatencyPlan) -> int:
+    """Return how many inferences make a block of about `_BLOCK_S`, at least 1."""
+    return max(1, round(_BLOCK_S * 1e9 / max(1.0, typical_ns, plan.arrival.interval_s * 1e9)))
 
 
 def _evidence(taken: Taken, plan: LatencyPlan, held: Held) -> str:
@@ -217,7 +221,7 @@ def _evidence(taken: Taken, plan: LatencyPlan, held: Held) -> str:
     """
     load = None
     if taken.pacer is not None:
-        load = load_of(taken.service_ns, taken.starts_ns, taken.durations_ns, plan.arrival).load
+        load = load_of(taken.service_ns, taken.durations_ns, plan.arrival).load
         if load is Load.GROWS:
             return OVERRUN
     if not plan.budgets and plan.fixed_n is None:

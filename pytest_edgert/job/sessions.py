@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.samples import LatencySamples
+    from pytest_edgert.measure.soaks import SoakSamples
     from pytest_edgert.verdicts.margin import Margin
 
 T = TypeVar("T")
@@ -147,6 +148,20 @@ class SessionTable:
             for session, feeds in (artefact, baseline):
                 session.infer(feeds)
             raise
+
+    def measure_soak(
+        self,
+        session_id: int,
+        feeds: Feeds,
+        plan: LatencyPlan,
+        report: Callable[[Mapping[str, Plain]], None],
+        keep: Keep | None = None,
+    ) -> SoakSamples:
+        """Run a soak on a session; as `measure_latency`."""
+        from pytest_edgert.job.soak import measure_soak
+
+        session = self._session(session_id)
+        return _in_our_words(session, feeds, lambda: measure_soak(session, feeds, plan, report, keep=keep))
 
     def close(self, session_id: int) -> None:
         """Close one session; one that is closed already is left alone."""

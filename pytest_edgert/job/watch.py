@@ -107,6 +107,11 @@ class Watch:
         self._last_ns = began
 
     @property
+    def latest(self) -> Mapping[str, float | None]:
+        """The last reading, by sensor; empty before the first."""
+        return dict(self._rows[-1][1]) if self._rows else {}
+
+    @property
     def cost_s(self) -> ReadingCost:
         """What the readings so far took."""
         n = len(self._rows)

@@ -12,6 +12,7 @@ from pytest_edgert.contracts import Options, RuntimeInfo, Target
 from pytest_edgert.errors import ArtefactError, EdgertError, TargetMissingError, WorkerError, from_wire
 from pytest_edgert.plugin.gate_agreement import AgreementKeys
 from pytest_edgert.plugin.gate_file import GateFile, Limit
+from pytest_edgert.plugin.gate_soak import SoakKeys
 from pytest_edgert.plugin.models import identify_readable
 from pytest_edgert.plugin.probes import LOST, ProbedRuntime, ProbeTable
 from pytest_edgert.plugin.targets import AUTO, options_for
@@ -47,6 +48,7 @@ class CellPlan:
         siblings: The model's artefacts in order, absolute; the first is the reference unless one is named.
         agreement: What the gate file or mark says of agreement.
         arrival: How the gate file says that requests arrive, on this device.
+        sustained: What the gate file asks of a soak, on this device.
     """
 
     model: str
@@ -69,6 +71,7 @@ class CellPlan:
     siblings: tuple[Path, ...] = ()
     agreement: AgreementKeys = field(default_factory=AgreementKeys, hash=False)
     arrival: AskedArrival | None = None
+    sustained: SoakKeys = field(default_factory=SoakKeys)
 
     @property
     def id(self) -> str:

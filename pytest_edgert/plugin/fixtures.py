@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
     from pytest_edgert.sessions import EdgeSession, SessionPool
+    from pytest_edgert.soaks import SoakAsk
     from pytest_edgert.tensors import Array
     from pytest_edgert.verdicts.budgets import BudgetChoice
 
@@ -118,3 +119,13 @@ def latency_budget(request: pytest.FixtureRequest, pytestconfig: pytest.Config) 
     choice = choose_budget(mark, settings, cell.budgets if cell is not None else ())
     arrival, notes = choose_arrival(settings, cell.arrival if cell is not None else None)
     return replace(choice, arrival=arrival, notes=choice.notes + notes)
+
+
+@pytest.fixture
+def _edge_soak(request: pytest.FixtureRequest, pytestconfig: pytest.Config, latency_budget: BudgetChoice) -> SoakAsk:
+    """What a soak of the cell is asked: the option's length, else the gate file's, and its limits."""
+    from pytest_edgert.plugin import state
+    from pytest_edgert.plugin.gate_soak import soak_ask
+    from pytest_edgert.plugin.needs import cell_of
+
+    return soak_ask(cell_of(request.node), state.settings_of(pytestconfig), latency_budget)

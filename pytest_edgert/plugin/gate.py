@@ -17,6 +17,7 @@ from pytest_edgert.plugin.cells import CellPlan, failing, plan_cells
 from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_reference
 from pytest_edgert.plugin.gate_blocks import BLOCK_LIMITS, asked
 from pytest_edgert.plugin.gate_file import SUFFIX, GateFile, Limits, read_gate_file
+from pytest_edgert.plugin.gate_soak import is_asked
 from pytest_edgert.plugin.markers import read_model, read_need, read_options
 from pytest_edgert.plugin.models import Model, comparison_hint, find_gate_file, labels
 
@@ -44,6 +45,8 @@ class Gate(pytest.Module):
             return gate_has_golden(self.config, self.path, self.cells)
         if name in BLOCK_LIMITS:
             return any(asked(cell.limits, name) for cell in self.cells)
+        if name == "sustained":
+            return is_asked(self.cells, state.settings_of(self.config))
         return getattr(self.obj, name) in self.obj.CHECKS
 
     def classnamefilter(self, name: str) -> bool:  # noqa: ARG002 - the signature is pytest's
@@ -147,6 +150,7 @@ def cells_of(
             limits=limits.amounts,
             siblings=tuple(siblings or artefacts),
             arrival=limits.arrival,
+            sustained=limits.sustained,
             agreement=agreement or (gate.agreement if gate else AgreementKeys()),
         )
         cells += plan_cells(frame, around, tables)

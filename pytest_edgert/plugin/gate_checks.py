@@ -12,6 +12,7 @@ from pytest_edgert.assertions import assert_latency
 from pytest_edgert.baselines import check_baseline
 from pytest_edgert.panel import check_agreement
 from pytest_edgert.recording import settle
+from pytest_edgert.soaks import check_soak
 from pytest_edgert.throughputs import ThroughputWanted, check_throughput
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_edgert.panel import Panel
     from pytest_edgert.plugin.cells import CellPlan
     from pytest_edgert.sessions import EdgeSession
+    from pytest_edgert.soaks import SoakAsk
     from pytest_edgert.verdicts.budgets import BudgetChoice
 
 
@@ -76,6 +78,11 @@ def baseline(edge_session: EdgeSession, _edge_comparison: Comparison) -> None:
     settle(check_baseline(edge_session, _edge_comparison))
 
 
+def sustained(edge_session: EdgeSession, _edge_soak: SoakAsk) -> None:
+    """It stays fast enough for minutes under load."""
+    settle(check_soak(edge_session, _edge_soak))
+
+
 def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
     """It computes what the artefact says, and what the reference artefact computes."""
     settle(check_agreement(edge_session, _edge_panel))
@@ -87,4 +94,17 @@ def golden(edge_session: EdgeSession, edge_golden: EdgeGolden) -> None:
 
 
 #: What a gate collects, in this order.
-CHECKS = (signature, placement, size, load, memory, determinism, agreement, golden, latency, baseline, throughput)
+CHECKS = (
+    signature,
+    placement,
+    size,
+    load,
+    memory,
+    determinism,
+    agreement,
+    golden,
+    latency,
+    baseline,
+    throughput,
+    sustained,
+)

@@ -13,6 +13,7 @@ from pytest_edgert.errors import UsageError
 from pytest_edgert.plugin import targets
 from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_agreement_keys
 from pytest_edgert.plugin.gate_blocks import BLOCK_LIMITS, check_asked
+from pytest_edgert.plugin.gate_soak import SoakKeys, read_soak_keys
 from pytest_edgert.plugin.not_yet import refuse
 from pytest_edgert.plugin.settings import AskedArrival
 from pytest_edgert.plugin.toml_lines import key_lines
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 SUFFIX = ".edge.toml"
 
 #: Keys of the published interface whose features are not built yet.
-_NOT_YET = ("energy", "sustained", "accuracy")
-_LIMIT_KEYS = ("latency", "memory", "size", "load", "placement", "throughput")
+_NOT_YET = ("energy", "accuracy")
+_LIMIT_KEYS = ("latency", "sustained", "memory", "size", "load", "placement", "throughput")
 _NOT_YET_INPUTS = ("ranges", "preprocess")
 _AGREEMENT_KEYS = ("reference", "outputs", "agreement")
 
@@ -50,11 +51,13 @@ class Limits:
             "load.cold" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1),
             "throughput.at_least" (1/s), "throughput.streams" and "throughput.batch" (counts).
         arrival: How requests arrive when latency is measured.
+        sustained: What a soak is asked.
     """
 
     budgets: tuple[Budget, ...] = ()
     amounts: Mapping[str, Limit] = field(default_factory=dict)
     arrival: AskedArrival | None = None
+    sustained: SoakKeys = field(default_factory=SoakKeys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +233,11 @@ class _Reader:
                 limit = readers[key](value, self.where((*keys, key)))
                 amounts[f"{section}.{key}"] = (limit, self.source((*keys, key)))
         latency = (*parents, "latency")
+        soak = (*parents, "sustained")
+        sustained = read_soak_keys(self.table(table, soak), soak, self, outer.sustained)
         of_latency = self.table(table, latency)
         arrival = self.arrival(of_latency, latency) or outer.arrival
-        return Limits(self.budgets(of_latency, latency) or outer.budgets, amounts, arrival)
+        return Limits(self.budgets(of_latency, latency) or outer.budgets, amounts, arrival, sustained)
 
     def arrival(self, table: Mapping[str, Any], keys: tuple[str, ...]) -> AskedArrival | None:
         from pytest_edgert.measure.arrival import parse_arrival

@@ -81,7 +81,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--edge-profiles", "DIR", "one more folder of device profiles", repeatable=True, path=True),
     Option("--edge-seed", "N", "seed of generated feeds; default: 0"),
     Option("--edge-arrival", "PATTERN", 'how requests arrive: closed, the default, "every 33ms" or "poisson 30/s"'),
-    Option("--edge-sustained", "DURATION", "length of a soak (not yet)", built=False),
+    Option("--edge-sustained", "DURATION", "add a soak of this length to the gate: 10min"),
     Option("--edge-update-golden", "new|changed|all", "record goldens; nothing else ever does"),
     Option("--edge-goldens", "DIR", "where goldens lie; default: goldens/ beside gate file, test or model", path=True),
     Option("--edge-unused", "fail|warn|delete", "what to do with unused goldens (not yet)", built=False),

@@ -73,6 +73,7 @@ class Settings:
         goldens: Folder of all goldens; None for ``goldens/`` beside each gate file, test or model.
         arrival: How requests arrive, from the command line; None where it does not say.
         ini_arrival: The same of the ini file, which a gate file overrides.
+        sustained_s: Length of a soak in seconds; None where the gate file alone says.
     """
 
     models: tuple[str, ...] = ()
@@ -99,6 +100,7 @@ class Settings:
     arrival: AskedArrival | None = None
     ini_arrival: AskedArrival | None = None
     comparison: Comparison | None = None
+    sustained_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +348,7 @@ _READERS = {
     "edge_json": ("json_path", _json_path),
     "edge_wait": ("wait_s", lambda found: parse_duration(found.texts[0], found.source)),
     "edge_deadline": ("deadline_s", lambda found: parse_duration(found.texts[0], found.source)),
+    "edge_sustained": ("sustained_s", lambda found: parse_duration(found.texts[0], found.source)),
     "edge_profiles": ("profiles", _profile_folders),
     "edge_update_golden": ("update_golden", _update_golden),
     "edge_goldens": ("goldens", _not_empty),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pytest_edgert.records import CheckRecord, worst
+from pytest_edgert.reports import soak_text
 
 #: Name of the property that holds the verdict's word.
 VERDICT = "edgert.verdict"
@@ -36,5 +37,7 @@ def _figures(records: Sequence[CheckRecord]) -> dict[str, str | int | float]:
                 found.update({"edgert.arrival": record.latency.arrival, "edgert.queue": record.latency.queue})
                 service = record.latency.service
                 found.update({f"edgert.service_p{q.percentile:g}_s": float(q.value_s) for q in service})
+        if record.soak is not None:
+            found.update(soak_text.properties(record.soak))
         found.update({f"edgert.{record.check}.{one.name}_{one.unit}": float(one.value) for one in record.amounts})
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 from pytest_edgert.records import Amount, BudgetVerdict, CheckRecord, Latency, Plain, Quantile, Verdict
-from pytest_edgert.reports import agreement_text, beside_text, block_text
+from pytest_edgert.reports import agreement_text, beside_text, block_text, soak_text
 
 #: Steps of a scale, largest first: factor and unit.
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -81,6 +82,8 @@ def figure(record: CheckRecord) -> str:
     if record.latency is not None:
         found = _leading_quantile(record.latency)
         return "" if found is None else quantile(found)
+    if record.soak is not None:
+        return soak_text.figure(record.soak)
     if record.agreement:
         return agreement_text.figure(record.agreement)
     if record.blocks:
@@ -106,14 +109,11 @@ def sentences(record: CheckRecord) -> Iterator[str]:
     yield headline(record)
     if record.latency is not None:
         yield from _latency_lines(record.latency)
-    for found in record.amounts:
-        yield f"  {amount(found)}{_source(found.source)}: {found.verdict.value}"
-    for line in (*block_text.lines(record.blocks), *agreement_text.lines(record.agreement)):
+    amounts = [f"{amount(found)}{_source(found.source)}: {found.verdict.value}" for found in record.amounts]
+    blocks, agreement = block_text.lines(record.blocks), agreement_text.lines(record.agreement)
+    beside = beside_text.lines(record)
+    for line in chain(soak_text.lines(record), amounts, blocks, agreement, beside, record.notes):
         yield f"  {line}"
-    for line in beside_text.lines(record):
-        yield f"  {line}"
-    for note in record.notes:
-        yield f"  {note}"
     if told := conditions(record):
         yield f"  conditions: {told}"
     if record.environment is not None:
@@ -191,7 +191,7 @@ def plain(found: Plain) -> str:
 
 def _latency_lines(latency: Latency) -> Iterator[str]:
     for decided in latency.budgets:
-        yield f"  {_budget(decided, latency.n)}"
+        yield f"  {budget(decided, latency.n)}"
     judged = {decided.quantile.percentile for decided in latency.budgets}
     others = [quantile(found) for found in latency.quantiles if found.percentile not in judged]
     if others:
@@ -227,12 +227,18 @@ def _cut(latency: Latency) -> str:
     return f", of which {latency.cut_n:,} timed ones were cut off as a longer warm-up" if latency.cut_n else ""
 
 
-def _budget(decided: BudgetVerdict, n: int) -> str:
-    budget = decided.budget
-    beyond = f"{decided.exceedances:,} of {n:,} samples above it"
-    allowed = share(1 - budget.percentile / 100)
+def growth(size_bytes: float) -> str:
+    """Return a change of size with its sign: ``+1.2 MB``."""
+    return f"{'-' if size_bytes < 0 else '+'}{size(abs(size_bytes))}"
+
+
+def budget(decided: BudgetVerdict, n: int | None) -> str:
+    """Return a budget decided: the percentile, the limit, the verdict, and how many of `n` samples lay above it."""
+    limit = decided.budget
+    beyond = f"{decided.exceedances:,}{'' if n is None else f' of {n:,}'} samples above it"
+    allowed = share(1 - limit.percentile / 100)
     return (
-        f"{quantile(decided.quantile)}, budget {duration(budget.limit_s)}{_source(budget.source)}: "
+        f"{quantile(decided.quantile)}, budget {duration(limit.limit_s)}{_source(limit.source)}: "
         f"{decided.verdict.value}, {beyond} ({allowed} may be)"
     )
 

@@ -25,6 +25,8 @@ from pytest_edgert.verdicts.sentences import duration_text
 FEWEST = 20
 #: Room in standard errors of the mean: a look after every block for minutes, at about 1 in 10,000 each.
 _ERRORS = 4.0
+#: Doubts about the shape of response times: those of a queue that grows rise, which is no reason to measure again.
+_OF_SHAPE = frozenset({"warm-up", "slowdown", "no-steady-state", "burst"})
 #: A queue that grows leaves the last request at least so many intervals late.
 _LATE = 3.0
 
@@ -48,12 +50,11 @@ class LoadFound:
     late_s: float
 
 
-def load_of(service_ns: Array, starts_ns: Array, responses_ns: Array, arrival: Arrival) -> LoadFound:
+def load_of(service_ns: Array, responses_ns: Array, arrival: Arrival) -> LoadFound:
     """Return what an open loop's samples say of its load.
 
     Args:
         service_ns: Durations from real start to end, (n,), int64, n >= 1.
-        starts_ns: Real starts, (n,), int64.
         responses_ns: Durations from intended start to end, (n,), int64.
         arrival: The pattern; not closed.
     """
@@ -62,7 +63,7 @@ def load_of(service_ns: Array, starts_ns: Array, responses_ns: Array, arrival: A
     mean_s, error_s = _mean(service_ns)
     later_s, later_error_s = _mean(service_ns[n // 2 :])
     bounds = (mean_s, max(0.0, mean_s - _ERRORS * error_s), mean_s + _ERRORS * error_s, late_s)
-    if n < FEWEST or len(starts_ns) != n:
+    if n < FEWEST:
         return LoadFound(Load.UNCLEAR, *bounds)
     interval_s = arrival.interval_s
     if later_s - _ERRORS * later_error_s > interval_s and late_s >= _LATE * interval_s:
@@ -80,15 +81,18 @@ def _mean(service_ns: Array) -> tuple[float, float]:
 
 
 def judge_queue(
-    judged: LatencyJudgement, service_ns: Array, starts_ns: Array, responses_ns: Array, plan: LatencyPlan
+    judged: LatencyJudgement, service_ns: Array, responses_ns: Array, plan: LatencyPlan
 ) -> LatencyJudgement:
     """Return the judgement of an open loop's response times with the growth of its queue taken into account.
 
     With a budget a queue that grows is a FAIL, for it passes every limit; without one there is no figure to give:
     INVALID. A PASS stands only where the queue is known not to grow.
     """
-    found = load_of(service_ns, starts_ns, responses_ns, plan.arrival)
+    found = load_of(service_ns, responses_ns, plan.arrival)
     if found.load is Load.STEADY:
+        return judged
+    others = tuple(doubt for doubt in judged.doubts if doubt.kind not in _OF_SHAPE)
+    if any(doubt.voids for doubt in others):
         return judged
     rates = _rates(found, plan.arrival)
     if found.load is Load.UNCLEAR:
@@ -100,6 +104,7 @@ def judge_queue(
         f"the queue grows without end, for requests arrive faster than they are served: {rates}; "
         f"the last of {len(service_ns)} started {duration_text(max(found.late_s, 0.0))} late"
     )
+    judged = replace(judged, doubts=others)
     if not plan.budgets:
         return replace(judged, verdict=Verdict.INVALID, reason=f"no steady state: {reason}", remedy=_SLOWER)
     budgets = tuple(replace(part, verdict=Verdict.FAIL) for part in judged.latency.budgets)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.samples import LatencySamples
+    from pytest_edgert.measure.soaks import SoakSamples
     from pytest_edgert.verdicts.margin import Margin
 
 __all__ = ["Worker", "WorkerSettings"]
@@ -228,6 +229,26 @@ class Worker:
             "measure_pairs", request, feeds, idle_timeout_s, progress=progress, cap_s=cap_s
         )
         return Pairs.from_wire(meta, tensors)
+
+    def measure_soak(
+        self,
+        session_id: int,
+        feeds: Feeds,
+        plan: LatencyPlan,
+        *,
+        progress: Callable[[Mapping[str, Plain]], None] | None = None,
+        part: Part | None = None,
+        idle_timeout_s: float = 60.0,
+    ) -> SoakSamples:
+        """Run a soak of `plan.measure_s` on a session; the arguments and errors are those of `measure_latency`."""
+        from pytest_edgert.measure.soaks import SoakSamples
+
+        request = {"session_id": session_id, "plan": encode(plan)}
+        cap_s = _cap_s(plan, idle_timeout_s)
+        meta, tensors = self._connection.call(
+            "measure_soak", request, feeds, idle_timeout_s, progress=progress, part=part, cap_s=cap_s
+        )
+        return SoakSamples.from_wire(meta, tensors)
 
     def peak_rss_bytes(self) -> int:
         """Return the peak resident set of the worker's process, in bytes."""

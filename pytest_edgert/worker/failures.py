@@ -23,6 +23,7 @@ _CLASSES: dict[str, type[EdgertError]] = {
     "open": ArtefactError,
     "infer": InferenceError,
     "measure_latency": InferenceError,
+    "measure_soak": InferenceError,
 }
 
 

@@ -81,6 +81,12 @@ def _measure_pairs(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Arr
     return dict(pairs.meta()), {"medians_ns": pairs.medians_ns}
 
 
+def _measure_soak(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    plan = decode(LatencyPlan, meta["plan"])
+    soak = sessions.measure_soak(meta["session_id"], tensors, plan, report, keep=report)
+    return soak.meta(), soak.samples.tensors()
+
+
 def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
     sessions.close(meta["session_id"])
     return {}, {}
@@ -110,6 +116,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "measure_latency": _measure_latency,
     "measure_throughput": _measure_throughput,
     "measure_pairs": _measure_pairs,
+    "measure_soak": _measure_soak,
     "close_session": _close_session,
     "peak_rss": _peak_rss,
     "reset_peak_rss": _reset_peak_rss,

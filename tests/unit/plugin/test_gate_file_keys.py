@@ -7,6 +7,7 @@ import pytest
 from pytest_edgert.contracts import Target
 from pytest_edgert.errors import NotYetError, UsageError
 from pytest_edgert.plugin.gate_file import GateFile, read_gate_file
+from pytest_edgert.plugin.gate_soak import SoakKeys
 from pytest_edgert.plugin.settings import AskedArrival
 from pytest_edgert.records import Arrival, Budget
 
@@ -19,6 +20,7 @@ size       = { artefact = "6MB" }
 load       = { cold = "2s", first = "50ms" }
 placement  = { accelerator = 1 }
 throughput = { at_least = "200/s", streams = 4, batch = 8 }
+sustained  = { duration = "10min", p95 = "7ms", "p99.9" = "1s", slowdown = 1.3, memory_growth = "10MB" }
 options    = { "onnxruntime:cpu" = { threads = 4 } }
 require    = ["onnxruntime:cpu"]
 
@@ -26,6 +28,7 @@ require    = ["onnxruntime:cpu"]
 latency    = { p95 = "20ms" }
 size       = { artefact = "5MB" }
 throughput = { at_least = "20/s" }
+sustained  = { duration = "5min", p95 = "9ms" }
 """
 
 
@@ -50,6 +53,12 @@ def test_every_key_that_is_built_is_read(tmp_path: Path) -> None:
         "throughput.streams": (4.0, "net.edge.toml:9"),
         "throughput.batch": (8.0, "net.edge.toml:9"),
     }
+    assert gate.limits.sustained == SoakKeys(
+        (600.0, "net.edge.toml:10"),
+        (Budget(95, 0.007, "net.edge.toml:10"), Budget(99.9, 1.0, "net.edge.toml:10")),
+        (1.3, "net.edge.toml:10"),
+        (10_000_000.0, "net.edge.toml:10"),
+    )
     assert gate.limits.arrival == AskedArrival(Arrival(), "net.edge.toml:4")
     assert (gate.shapes, gate.dimensions) == ({"image": (1, 3, 8, 8)}, {"batch": 1})
     assert gate.options == {"onnxruntime:cpu": {"threads": 4}}
@@ -60,10 +69,13 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
     gate = read(tmp_path, WHOLE)
     here = gate.limits_on(("rpi5", "raspberry-pi-5"))
     assert [budget.limit_s for budget in here.budgets] == [0.02]
-    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:15")
-    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:16")
+    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:16")
+    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:17")
     assert here.amounts["throughput.streams"] == gate.limits.amounts["throughput.streams"]
     assert here.amounts["load.cold"] == gate.limits.amounts["load.cold"]
+    soak = here.sustained
+    assert (soak.duration_s, soak.slowdown) == ((300.0, "net.edge.toml:18"), gate.limits.sustained.slowdown)
+    assert [budget.name for budget in soak.budgets] == ["p95"]
     assert here.arrival == gate.limits.arrival
     assert gate.limits_on(("other",)) == gate.limits
 
@@ -78,6 +90,15 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
         ('latency = { arrival = "every 33" }', "has no unit"),
         ('latency = { arrival = "often" }', "no pattern of arrival"),
         ("latency = { arrival = 33 }", "wanted a pattern"),
+        ('sustained = { durration = "5min" }', "Did you mean 'duration'?"),
+        ('sustained = { p101 = "5ms" }', "p101"),
+        ("sustained = { p95 = 5 }", "wanted a duration"),
+        ("sustained = { duration = 600 }", "wanted text with a unit"),
+        ('sustained = { duration = "10" }', "has no unit"),
+        ("sustained = { slowdown = 0.9 }", "wanted a ratio from 1 on"),
+        ('sustained = { slowdown = "1.3" }', "wanted a ratio from 1 on"),
+        ('sustained = { memory_growth = "10ms" }', "unknown unit"),
+        ('sustained = "10min"', "wanted a table"),
         ('latency = "5ms"', "'latency' is '5ms', wanted a table"),
         ('memory = { peek = "64MB" }', "'memory.peek' is no key of a gate file. Did you mean 'peak'?"),
         ("memory = { peak = 64 }", "wanted a quantity with its unit"),
@@ -112,7 +133,6 @@ def test_a_wrong_key_or_value_names_its_line(tmp_path: Path, line: str, words: s
     "line",
     [
         'energy = { per_inference = "20mJ" }',
-        "sustained = {}",
         "accuracy = {}",
         "inputs = { ranges = {} }",
         "[device.pi]\nenergy = {}",

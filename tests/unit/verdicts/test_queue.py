@@ -42,28 +42,29 @@ def every(n):
 )
 def test_the_service_time_against_the_interval_tells_the_load(utilisation, n, load):
     samples = queued(noisy(utilisation * INTERVAL_S, n), every(n))
-    assert load_of(*samples, EVERY).load is load
+    assert load_of(samples[0], samples[2], EVERY).load is load
 
 
 def test_a_busy_poisson_queue_that_is_stable_does_not_grow_at_any_look():
     arrival = Arrival(Pattern.POISSON, INTERVAL_S)
     for seed in range(40):
         gaps = np.random.default_rng(seed).exponential(INTERVAL_S, 2000)
-        service, starts, responses = queued(noisy(0.9 * INTERVAL_S, 2000, seed), gaps)
+        service, _, responses = queued(noisy(0.9 * INTERVAL_S, 2000, seed), gaps)
         looks = range(20, 2000, 60)
-        assert all(load_of(service[:n], starts[:n], responses[:n], arrival).load is not Load.GROWS for n in looks), seed
+        assert all(load_of(service[:n], responses[:n], arrival).load is not Load.GROWS for n in looks), seed
 
 
 def test_a_slow_start_is_no_growing_queue():
     service = np.concatenate((noisy(3 * INTERVAL_S, 30), noisy(0.3 * INTERVAL_S, 400)))
-    assert load_of(*queued(service, every(430)), EVERY).load is Load.STEADY
+    measured, _, responses = queued(service, every(430))
+    assert load_of(measured, responses, EVERY).load is Load.STEADY
 
 
 def judged(utilisation, limits, n=300):
     service, starts, responses = queued(noisy(utilisation * INTERVAL_S, n), every(n))
     plan = LatencyPlan(budgets=tuple(Budget(p, s) for p, s in limits), arrival=EVERY)
     header = {"first_ns": 1, "warm_up_n": 1, "warm_up_ns": 1, "stop_reason": "…"}
-    return judge_queue(judge_latency(responses, starts, plan, **header), service, starts, responses, plan)
+    return judge_queue(judge_latency(responses, starts, plan, **header), service, responses, plan)
 
 
 def test_a_queue_that_grows_fails_every_budget_and_says_both_rates():
