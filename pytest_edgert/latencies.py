@@ -133,7 +133,7 @@ def _measure_once(
         finally:
             run.progress("")
     conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
-    return _judged(session, plan, samples, conditions, _slept_s(slept_ns)), samples
+    return _judged(session, plan, samples, conditions, slept_s(slept_ns)), samples
 
 
 def _judged(
@@ -179,7 +179,7 @@ def _judged(
     )
 
 
-def _slept_s(before_ns: int | None) -> float:
+def slept_s(before_ns: int | None) -> float:
     """Return the seconds that this machine slept since its clock of sleep stood at `before_ns`; 0 where none tells."""
     now_ns = clock.suspended_ns()
     return 0.0 if before_ns is None or now_ns is None else (now_ns - before_ns) / 1e9

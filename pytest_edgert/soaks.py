@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_edgert import clock
 from pytest_edgert.errors import WorkerError
 from pytest_edgert.harness import Finding, run_check
-from pytest_edgert.records import Arrival, Budget, CheckRecord, LatencyPlan, Plain, Segment, Verdict
+from pytest_edgert.latencies import slept_s
+from pytest_edgert.records import Arrival, Budget, CheckRecord, Doubt, LatencyPlan, Plain, Segment, Verdict
 from pytest_edgert.samples_kept import keep_samples, lost
 from pytest_edgert.sessions import EdgeSession
 
@@ -74,7 +76,7 @@ def _find_soak(session: EdgeSession, ask: SoakAsk) -> Finding:
     parts = SoakParts()
     with session.pool.lock.exclusive(f"soak of {session.title}"):
         run.ready()
-        before = run.conditions()
+        before, slept_ns = run.conditions(), clock.suspended_ns()
         with session.pool.private(session.plan) as private:
             session_id, feeds = private.open().session_id, private.feeds()
             try:
@@ -91,13 +93,14 @@ def _find_soak(session: EdgeSession, ask: SoakAsk) -> Finding:
             finally:
                 run.progress("")
     conditions = {**{f"before.{name}": value for name, value in before.items()}, **run.conditions()}
-    found = _judged(session, plan, ask, seen)
+    found = _judged(session, plan, ask, seen, slept_s(slept_ns))
     return replace(found, notes=ask.notes + found.notes, conditions=conditions)
 
 
-def _judged(session: EdgeSession, plan: LatencyPlan, ask: SoakAsk, seen: SoakSamples) -> Finding:
+def _judged(session: EdgeSession, plan: LatencyPlan, ask: SoakAsk, seen: SoakSamples, asleep_s: float) -> Finding:
     from pytest_edgert.measure.arrival import arrival_text
     from pytest_edgert.measure.samples import OVERRUN
+    from pytest_edgert.verdicts import trust
     from pytest_edgert.verdicts.soak import SoakLimits, judge_soak
 
     judged = judge_soak(
@@ -108,15 +111,30 @@ def _judged(session: EdgeSession, plan: LatencyPlan, ask: SoakAsk, seen: SoakSam
     if seen.samples.stop_reason == OVERRUN and verdict not in {Verdict.FAIL, Verdict.INVALID}:
         reason = f"The worker stopped because {OVERRUN}, and its samples say otherwise: {reason}"
         verdict, remedy = Verdict.INVALID, "Run it again; if it stays so, report it with the raw samples."
+    doubts = _doubts(session, judged, seen.samples, asleep_s)
+    void = trust.voiding(doubts, verdict)
+    if void is not None:
+        verdict, reason, remedy = Verdict.INVALID, f"{void.sentence}; without that: {reason}", void.remedy
     return Finding(
         verdict,
         reason,
         remedy,
+        doubts=doubts,
         amounts=judged.amounts,
         soak=replace(judged.soak, samples_path=path, samples_sha256=digest),
         sensors=seen.samples.series.sensors(),
         notes=tuple(_notes(seen, arrival_text(plan.arrival))),
     )
+
+
+def _doubts(session: EdgeSession, judged: SoakJudgement, samples: LatencySamples, asleep_s: float) -> tuple[Doubt, ...]:
+    """Return the signs against a soak: throttling is none, and memory that grew is nobody else's."""
+    from pytest_edgert.verdicts import trust
+
+    grew = any(one.unit == "bytes" and one.verdict is Verdict.FAIL for one in judged.amounts)
+    of_time = Verdict.MEASURED if grew else judged.verdict
+    seen = trust.distrusted(samples.series, samples.window_ns, of_time, session.pool.run.rules, peak=False)
+    return (*trust.slept(asleep_s), *seen)
 
 
 def _notes(seen: SoakSamples, arrival: str) -> list[str]:

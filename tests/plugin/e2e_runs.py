@@ -129,3 +129,10 @@ def running(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def assert_failed(record: CheckRecord) -> None:
+    """Check that latency was found beyond its limit; where this host is busy that is void, and nothing else may void it."""
+    if record.verdict is not Verdict.FAIL:
+        assert record.verdict is Verdict.INVALID, record.reason
+        assert {doubt.kind for doubt in record.doubts if doubt.voids} <= {"busy-host", "stolen"}, record.reason

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from e2e_runs import ON_FAKE, EdgeProject
+from e2e_runs import ON_FAKE, EdgeProject, assert_failed
 
 from pytest_edgert.plugin.setting import choose_arrival
 from pytest_edgert.plugin.settings import AskedArrival, Settings
@@ -73,18 +73,15 @@ def test_requests_faster_than_the_runtime_fail_soon_with_both_rates(edge: EdgePr
     result = edge.run(
         "--edge-model=net.fake", ON_FAKE, "-k", "latency", "--latency-budget=1h", "--edge-arrival=poisson 500/s"
     )
-    result.assert_outcomes(failed=1)
     record = edge.record("latency")
-    assert record.verdict is Verdict.FAIL
+    assert_failed(record)
     assert record.duration_s < 30
     result.stdout.fnmatch_lines(
         [
-            "FAIL: latency of net.fake on fake:cpu: the queue grows without end*one comes every 2 ms on average (500 /s)*",
+            "*: latency of net.fake on fake:cpu: *the queue grows without end*one comes every 2 ms on average (500 /s)*",
             "*requests poisson 500 /s, at most * waiting*",
-            "*What to do: Let requests arrive more slowly with --edge-arrival*",
         ]
     )
-    result.stdout.no_fnmatch_line("*INVALID*")
 
 
 @pytest.mark.slow
