@@ -176,10 +176,10 @@ class _TimedRule:
         self._rule = rule
         self.spent_ns = self.cpu_ns = self.calls = 0
 
-    def __call__(self, durations_ns: Array, *rest: Any) -> Any:
+    def __call__(self, durations_ns: Array, *rest: Any, **named: Any) -> Any:
         began, cpu_began = clock.monotonic_ns(), time.thread_time_ns()
         try:
-            return self._rule(durations_ns, *rest)
+            return self._rule(durations_ns, *rest, **named)
         finally:
             self.spent_ns += clock.monotonic_ns() - began
             self.cpu_ns += time.thread_time_ns() - cpu_began
