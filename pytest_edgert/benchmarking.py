@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_edgert.bench_records import BenchRow
-from pytest_edgert.checks import check_load, check_memory
+from pytest_edgert.cold_path import check_load, check_memory
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.latencies import check_latency
 from pytest_edgert.records import Cell, CheckRecord, Placement

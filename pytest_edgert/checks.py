@@ -1,4 +1,4 @@
-"""The checks of a cell beside latency: signature, placement, size, load, memory, determinism.
+"""The checks of a cell beside latency: signature, placement, size, determinism.
 
 Each takes an `EdgeSession` and its limits and returns the record of one verdict.
 """
@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_edgert.harness import Finding, run_check
-from pytest_edgert.records import Amount, CheckRecord, Evidence, Verdict, worst
+from pytest_edgert.records import Amount, CheckRecord, Evidence, Verdict
 from pytest_edgert.sessions import EdgeSession
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _find_placement(session: EdgeSession, limit: Limit) -> Finding:
             "A version of the runtime that tells its placement is needed.",
             placement=placement,
         )
-    amount = _limited(Amount("accelerator", placement.share, "share", at_least=True), limit)
+    amount = limited(Amount("accelerator", placement.share, "share", at_least=True), limit)
     total = sum(placement.nodes.values())
     reason = f"{total - len(placement.elsewhere)} of {total} nodes on {placement.accelerator} {how}."
     if placement.elsewhere:
@@ -97,46 +97,10 @@ def check_size(session: EdgeSession, artefact: Limit = None) -> CheckRecord:
 
     def find() -> Finding:
         size = session.plan.artefact.size_bytes
-        amount = _limited(Amount("artefact", float(size), "bytes"), artefact)
+        amount = limited(Amount("artefact", float(size), "bytes"), artefact)
         return Finding(amount.verdict, f"The artefact has {size:,} bytes.", amounts=(amount,))
 
     return run_check("size", session, find)
-
-
-def check_load(session: EdgeSession, cold: Limit = None, first: Limit = None) -> CheckRecord:
-    """Judge the seconds until a fresh process has the artefact open, and those of its first inference."""
-    return run_check("load", session, lambda: _find_load(session, cold, first))
-
-
-def _find_load(session: EdgeSession, cold: Limit, first: Limit) -> Finding:
-    with session.pool.lock.exclusive(f"load of {session.title}"), session.pool.private(session.plan) as private:
-        opened = private.open()
-        first_s = private.timed_infer(private.feeds())[1]
-    amounts = (
-        _limited(Amount("cold", opened.open_s, "s"), cold),
-        _limited(Amount("first", first_s, "s"), first),
-        Amount("import", opened.import_s, "s"),
-    )
-    reason = "Opened once in a fresh process after importing the runtime, then inferred once."
-    return Finding(worst([amount.verdict for amount in amounts]), reason, amounts=amounts)
-
-
-def check_memory(session: EdgeSession, peak: Limit = None) -> CheckRecord:
-    """Judge the peak of resident memory that runtime and model add to a fresh process."""
-    return run_check("memory", session, lambda: _find_memory(session, peak))
-
-
-def _find_memory(session: EdgeSession, peak: Limit) -> Finding:
-    with session.pool.lock.exclusive(f"memory of {session.title}"), session.pool.private(session.plan) as private:
-        bare = private.worker.peak_rss_bytes()
-        private.open()
-        for _ in range(REPEATS):
-            private.infer(private.feeds())
-        process = private.worker.peak_rss_bytes()
-    amount = _limited(Amount("peak", float(process - bare), "bytes"), peak)
-    whole = Amount("process", float(process), "bytes")
-    reason = f"Peak resident memory of a fresh process over {REPEATS} inferences, less that of the same process before the runtime was loaded."
-    return Finding(amount.verdict, reason, amounts=(amount, whole))
 
 
 def check_determinism(session: EdgeSession) -> CheckRecord:
@@ -171,5 +135,6 @@ def _content(array: Array) -> bytes:
     return repr(array.tolist()).encode() if array.dtype.kind in "OUST" else array.tobytes()
 
 
-def _limited(amount: Amount, limit: Limit) -> Amount:
+def limited(amount: Amount, limit: Limit) -> Amount:
+    """Return an amount with a limit, when there is one."""
     return amount if limit is None else replace(amount, limit=limit[0], source=limit[1])

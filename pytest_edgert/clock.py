@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 
 monotonic_ns: Callable[[], int] = time.perf_counter_ns
 sleep_s: Callable[[float], None] = time.sleep
+#: Processor time of this process, all threads together.
+process_ns: Callable[[], int] = time.process_time_ns
 
 
 def utc_now() -> str:

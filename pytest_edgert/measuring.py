@@ -46,6 +46,17 @@ def plan_on(profile: Profile, plan: LatencyPlan) -> LatencyPlan:
     )
 
 
+def power_of(profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the references of the meters to read energy from, and the sensors that the profile says make up the device.
+
+    Raises:
+        UsageError: The profile names a sensor in another form than "meter:sensor".
+    """
+    from pytest_edgert.devices.telemetry.wanted import meters_for, wanted
+
+    return meters_for(profile), tuple(str(one) for one in wanted(profile) if one.key == "power")
+
+
 def rules_of(profile: Profile) -> Rules:
     """Return what voids a measurement on this device, in the names of our sensors."""
     from pytest_edgert.verdicts.trust import Rules

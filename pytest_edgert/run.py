@@ -44,6 +44,8 @@ class Run:
         progress: Takes one line of progress; "" ends it.
         ready: Returns when the profile's conditions hold; raises NotRunError when they do not in time.
         rules: What voids a measurement on this device; None for what holds on any.
+        power_meters: References of the meters that energy is read from, "module:attribute".
+        power_sensors: Sensors that make up the device, as its profile names them, "meter:place"; empty for a rule.
     """
 
     device: str
@@ -56,6 +58,8 @@ class Run:
     progress: Callable[[str], None] = silent
     ready: Callable[[], None] = always_ready
     rules: Rules | None = None
+    power_meters: tuple[str, ...] = ()
+    power_sensors: tuple[str, ...] = ()
 
 
 def make_run_folder(root: Path) -> Path:

@@ -39,6 +39,8 @@ LAYERS = {
         "harness",
         "latencies",
         "throughputs",
+        "energies",
+        "cold_path",
         "samples_kept",
         "soaks",
         "measuring",

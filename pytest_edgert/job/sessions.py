@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_edgert import clock
-from pytest_edgert.contracts import Options, Session
+from pytest_edgert.contracts import Options, Runtime, Session, SupportsBuild, SupportsDeviceMemory
 from pytest_edgert.errors import EdgertError, UsageError
+from pytest_edgert.job.page_cache import cached_share
 from pytest_edgert.records import BlockPlan, LatencyPlan, Placement, Plain, Presence
 from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Array, Feeds, Signature
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_edgert.job.beside import Keep
     from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.blocks import BlockValues
+    from pytest_edgert.measure.energy import EnergySamples
     from pytest_edgert.measure.samples import LatencySamples
     from pytest_edgert.measure.soaks import SoakSamples
     from pytest_edgert.verdicts.margin import Margin
@@ -43,6 +45,8 @@ class OpenedSession:
         import_s: Seconds to load the adapter and its vendor's module; next to nothing when they were loaded before.
         open_s: Seconds to open the artefact.
         runtime_version: The runtime's own version.
+        build_s: Seconds of `open_s` in which the engine was built; None where the runtime opens in one step.
+        cached: Share of the artefact in the page cache before it was opened, 0 to 1; None where nothing tells.
     """
 
     session_id: int
@@ -51,6 +55,8 @@ class OpenedSession:
     import_s: float
     open_s: float
     runtime_version: str = ""
+    build_s: float | None = None
+    cached: float | None = None
 
 
 @dataclass(slots=True)
@@ -76,7 +82,9 @@ class SessionTable:
         runtime = load_adapter(adapter)
         version = runtime.version()
         imported_ns = clock.monotonic_ns()
-        session = runtime.open(artefact, accelerator, options)
+        cached = cached_share(artefact)
+        opening_ns = clock.monotonic_ns()
+        session, build_s = _open_timed(runtime, artefact, accelerator, options)
         opened_ns = clock.monotonic_ns()
         self._last_id += 1
         self._sessions[self._last_id] = session
@@ -85,8 +93,10 @@ class SessionTable:
             session.signature,
             session.placement,
             (imported_ns - started_ns) / 1e9,
-            (opened_ns - imported_ns) / 1e9,
+            (opened_ns - opening_ns) / 1e9,
             version,
+            build_s,
+            cached,
         )
 
     def infer(self, session_id: int, feeds: Feeds) -> tuple[dict[str, Array], int]:
@@ -163,6 +173,20 @@ class SessionTable:
         session = self._session(session_id)
         return _in_our_words(session, feeds, lambda: measure_soak(session, feeds, plan, report, keep=keep))
 
+    def measure_energy(
+        self, session_id: int, feeds: Feeds, plan: BlockPlan, report: Callable[[Mapping[str, Plain]], None]
+    ) -> EnergySamples:
+        """Measure the energy of a session in blocks, with `report` called after each; errors as `measure_latency`."""
+        from pytest_edgert.job.energy import measure_energy
+
+        session = self._session(session_id)
+        return _in_our_words(session, feeds, lambda: measure_energy(session, feeds, plan, report))
+
+    def device_memory_bytes(self, session_id: int) -> int | None:
+        """Return the bytes that a session holds on its accelerator; None where that is not told."""
+        session = self._session(session_id)
+        return session.device_memory_bytes() if isinstance(session, SupportsDeviceMemory) else None
+
     def close(self, session_id: int) -> None:
         """Close one session; one that is closed already is left alone."""
         session = self._sessions.pop(session_id, None)
@@ -179,6 +203,16 @@ class SessionTable:
             return self._sessions[session_id]
         except KeyError:
             raise UsageError(f"Session {session_id} is not open in this worker.", "Open the artefact again.") from None
+
+
+def _open_timed(runtime: Runtime, artefact: Path, accelerator: str, options: Options) -> tuple[Session, float | None]:
+    """Return the open session and, where the runtime opens in two steps, the seconds of the second one."""
+    if not isinstance(runtime, SupportsBuild):
+        return runtime.open(artefact, accelerator, options), None
+    build = runtime.read(artefact, accelerator, options)
+    started_ns = clock.monotonic_ns()
+    session = build()
+    return session, (clock.monotonic_ns() - started_ns) / 1e9
 
 
 def _in_our_words(session: Session, feeds: Feeds, measure: Callable[[], T]) -> T:

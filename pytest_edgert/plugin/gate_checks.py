@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_edgert import checks
+from pytest_edgert import checks, cold_path
 from pytest_edgert.assertions import assert_latency
 from pytest_edgert.baselines import check_baseline
+from pytest_edgert.energies import DEFAULT_IDLE_S, check_energy
 from pytest_edgert.panel import check_agreement
 from pytest_edgert.recording import settle
 from pytest_edgert.soaks import check_soak
@@ -42,12 +43,16 @@ def size(edge_session: EdgeSession, edge_target: CellPlan) -> None:
 
 def load(edge_session: EdgeSession, edge_target: CellPlan) -> None:
     """A fresh process opens it and infers first in time."""
-    settle(checks.check_load(edge_session, edge_target.limits.get("load.cold"), edge_target.limits.get("load.first")))
+    settle(cold_path.check_load(edge_session, _limits_of(edge_target, "load")))
 
 
 def memory(edge_session: EdgeSession, edge_target: CellPlan) -> None:
     """Runtime and model stay below the peak."""
-    settle(checks.check_memory(edge_session, edge_target.limits.get("memory.peak")))
+    settle(cold_path.check_memory(edge_session, _limits_of(edge_target, "memory")))
+
+
+def _limits_of(cell: CellPlan, section: str) -> dict[str, tuple[float, str]]:
+    return {key.partition(".")[2]: limit for key, limit in cell.limits.items() if key.startswith(f"{section}.")}
 
 
 def determinism(edge_session: EdgeSession) -> None:
@@ -83,6 +88,13 @@ def sustained(edge_session: EdgeSession, _edge_soak: SoakAsk) -> None:
     settle(check_soak(edge_session, _edge_soak))
 
 
+def energy(edge_session: EdgeSession, edge_target: CellPlan) -> None:
+    """An inference takes little enough, with stated confidence."""
+    limits = edge_target.limits
+    idle_s, _ = limits.get("energy.idle", (DEFAULT_IDLE_S, ""))
+    settle(check_energy(edge_session, limits.get("energy.per_inference"), idle_s=idle_s))
+
+
 def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
     """It computes what the artefact says, and what the reference artefact computes."""
     settle(check_agreement(edge_session, _edge_panel))
@@ -107,4 +119,5 @@ CHECKS = (
     baseline,
     throughput,
     sustained,
+    energy,
 )

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 SUFFIX = ".edge.toml"
 
 #: Keys of the published interface whose features are not built yet.
-_NOT_YET = ("energy", "accuracy")
-_LIMIT_KEYS = ("latency", "sustained", "memory", "size", "load", "placement", "throughput")
+_NOT_YET = ("accuracy",)
+_LIMIT_KEYS = ("latency", "sustained", "memory", "size", "load", "placement", "throughput", "energy")
 _NOT_YET_INPUTS = ("ranges", "preprocess")
 _AGREEMENT_KEYS = ("reference", "outputs", "agreement")
 
@@ -47,9 +47,10 @@ class Limits:
 
     Args:
         budgets: Limits on percentiles of latency.
-        amounts: Other limits by key: "memory.peak" and "size.artefact" (bytes),
-            "load.cold" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1),
-            "throughput.at_least" (1/s), "throughput.streams" and "throughput.batch" (counts).
+        amounts: Other limits by key: "memory.peak", "memory.device" and "size.artefact" (bytes),
+            "load.cold", "load.build" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1),
+            "throughput.at_least" (1/s), "throughput.streams" and "throughput.batch" (counts),
+            "energy.per_inference" (joules), "energy.idle" (seconds).
         arrival: How requests arrive when latency is measured.
         sustained: What a soak is asked.
     """
@@ -282,9 +283,13 @@ def _share(value: object, where: str) -> float:
 
 #: Tables of limits and how each of their keys is read.
 _LIMITS: dict[str, Mapping[str, Callable[[object, str], float]]] = {
-    "memory": {"peak": _quantity(parse_size, "64MB")},
+    "memory": {"peak": _quantity(parse_size, "64MB"), "device": _quantity(parse_size, "64MB")},
     "size": {"artefact": _quantity(parse_size, "6MB")},
-    "load": {"cold": _quantity(parse_duration, "2s"), "first": _quantity(parse_duration, "50ms")},
+    "load": {
+        "cold": _quantity(parse_duration, "2s"),
+        "build": _quantity(parse_duration, "1s"),
+        "first": _quantity(parse_duration, "50ms"),
+    },
     "placement": {"accelerator": _share},
-    "throughput": BLOCK_LIMITS["throughput"],
+    **BLOCK_LIMITS,
 }

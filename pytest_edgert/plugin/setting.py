@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert.errors import ArtefactError
 from pytest_edgert.locks import DeviceLock
-from pytest_edgert.measuring import await_conditions, plan_on, rules_of
+from pytest_edgert.measuring import await_conditions, plan_on, power_of, rules_of
 from pytest_edgert.plugin import state
 from pytest_edgert.plugin.cells import CellPlan, opening_options
 from pytest_edgert.plugin.markers import read_budgets
@@ -62,6 +62,7 @@ def _run(config: pytest.Config, device: Device, settings: Settings) -> Run:
         progress,
         lambda: await_conditions(device.profile.conditions, _conditions, progress),
         rules_of(device.profile),
+        *power_of(device.profile),
     )
 
 

@@ -14,7 +14,7 @@ NumPy is imported when a file is opened, for the plugin reads `RUNTIME.info` at 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,10 @@ class FakeRuntime:
 
     def open(self, artefact: Path, accelerator: str, options: Options) -> FakeSession:
         """Open a ``.fake`` file; see `contracts.Runtime.open`."""
+        return self.read(artefact, accelerator, options)()
+
+    def read(self, artefact: Path, accelerator: str, options: Options) -> Callable[[], FakeSession]:
+        """Read a ``.fake`` file; what is returned takes the time that building an engine takes."""
         check_names(self.info, options)
         model = _read_model(artefact)
         _check_accelerator(accelerator, model)
@@ -81,14 +85,26 @@ class FakeRuntime:
                 f"{artefact.name} was asked onto {accelerator}; elsewhere: {', '.join(placement.elsewhere)}.",
                 "Accept that with the option allow_fallback=true (--edge-option=TARGET.allow_fallback=true).",
             )
-        return FakeSession(signature, placement, model["outputs"], read_count(options, "factor") or 1, faults)
+        factor, held = read_count(options, "factor") or 1, model.get("device_memory_bytes")
+
+        def build() -> FakeSession:
+            clock.sleep_s(faults.build_s)
+            return FakeSession(signature, placement, model["outputs"], factor, faults, held)
+
+        return build
 
 
 class FakeSession:
     """One ``.fake`` file, ready to infer."""
 
-    def __init__(
-        self, signature: Signature, placement: Placement, outputs: Sequence[Any], factor: int, faults: Faults
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        signature: Signature,
+        placement: Placement,
+        outputs: Sequence[Any],
+        factor: int,
+        faults: Faults,
+        held_bytes: int | None = None,
     ) -> None:
         self.signature = signature
         self.placement = placement
@@ -96,6 +112,7 @@ class FakeSession:
         self._factor = factor
         self._faults = faults
         self._bound = 0
+        self._held_bytes = held_bytes
 
     def infer(self, feeds: Feeds) -> dict[str, Array]:
         """Return ``input * scale + bias`` for every output."""
@@ -111,6 +128,10 @@ class FakeSession:
         if self._bound > 1 and self._faults.name == "idles":
             return _IdleRun(self, {})
         return _FakeRun(self, fit_feeds(self.signature, feeds))
+
+    def device_memory_bytes(self) -> int | None:
+        """Return what the artefact says that it holds on the `npu`."""
+        return self._held_bytes if self.placement.accelerator == "npu" else None
 
     def close(self) -> None:
         """Free nothing: there is nothing to free."""

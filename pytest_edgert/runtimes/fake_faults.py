@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, str] = {
     "drift_s": "seconds added to each inference after the last",
     "slow_after": "inferences after which each takes slow_s more",
     "slow_s": "seconds added after slow_after",
+    "build_s": "seconds that building the engine takes, asleep",
 }
 
 _FOREVER_S = 3600
@@ -49,6 +50,7 @@ class Faults:
         latency_s, drift_s, slow_s: Seconds, >= 0.
         slow_after: Inferences before `slow_s` is added, None for never.
         busy: Whether time is spent computing.
+        build_s: Seconds of building the engine.
     """
 
     name: str = "none"
@@ -59,6 +61,7 @@ class Faults:
     slow_after: int | None = None
     slow_s: float = 0.0
     busy: bool = False
+    build_s: float = 0.0
     inferences: int = 0
     kept: dict[str, Array] = field(default_factory=dict)
 
@@ -129,6 +132,7 @@ def read_faults(of_artefact: Mapping[str, Any], options: Options) -> Faults:
         slow_after=read_count(settings, "slow_after"),
         slow_s=_read_seconds(settings, "slow_s"),
         busy=read_flag(settings, "busy"),
+        build_s=_read_seconds(settings, "build_s"),
     )
 
 

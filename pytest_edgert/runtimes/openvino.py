@@ -5,7 +5,7 @@ This file is read at the start of pytest: neither NumPy nor openvino is imported
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInfo, Session
@@ -55,12 +55,16 @@ class OpenVino:
 
     def open(self, artefact: Path, accelerator: str, options: Options) -> Session:
         """Open an artefact; see `contracts.Runtime.open`. `auto` takes the device that OpenVINO's AUTO chooses."""
+        return self.read(artefact, accelerator, options)()
+
+    def read(self, artefact: Path, accelerator: str, options: Options) -> Callable[[], Session]:
+        """Read an artefact; what is returned compiles it. See `contracts.SupportsBuild`."""
         check_names(self.info, options)
         core = core_for(accelerator)
         _check_file(artefact)
-        from pytest_edgert.runtimes.openvino_session import open_session
+        from pytest_edgert.runtimes.openvino_session import reader
 
-        return open_session(core, artefact, accelerator, options)
+        return reader(core, artefact, accelerator, options)
 
 
 def _check_file(artefact: Path) -> None:

@@ -25,16 +25,22 @@ _OURS = {
     "INFERENCE_NUM_THREADS": "threads",
     "INFERENCE_PRECISION_HINT": "precision",
     "LP_TRANSFORMS_MODE": "low_precision",
-    "NUM_STREAMS": "streams",
 }
 
 
-def open_session(core: Any, artefact: Path, accelerator: str, options: Options) -> OpenVinoSession:
-    """Return our session around OpenVINO's compiled model, its placement checked.
+def reader(core: Any, artefact: Path, accelerator: str, options: Options) -> Callable[[], OpenVinoSession]:
+    """Return what compiles an artefact that has been read, its free dimensions bound.
 
-    Raises: as `contracts.Runtime.open`.
+    Raises: as `contracts.Runtime.open`, now or when it is called.
     """
     model, signature = read_model(core, artefact, accelerator, options)
+    return functools.partial(_compile, core, model, signature, artefact, accelerator, options)
+
+
+def _compile(  # noqa: PLR0917 - bound above, called once
+    core: Any, model: Any, signature: Signature, artefact: Path, accelerator: str, options: Options
+) -> OpenVinoSession:
+    """Return our session around OpenVINO's compiled model, its placement checked."""
     resolved = _chosen(core, model, artefact) if accelerator == "auto" else accelerator
     properties = _properties(resolved, options)
     device, assigned = _device(core, model, resolved, options)
@@ -52,17 +58,18 @@ def open_session(core: Any, artefact: Path, accelerator: str, options: Options) 
             f"{artefact.name} was asked onto {resolved}; elsewhere: {shown}.",
             "Accept that with the option allow_fallback=true (--edge-option=TARGET.allow_fallback=true), or change the model.",
         )
-    return OpenVinoSession(compiled, artefact, signature, placement)
+    return OpenVinoSession(compiled, artefact, signature, placement, core)
 
 
 class OpenVinoSession:
-    """An open artefact; made by `open_session`."""
+    """An open artefact; made by `reader`."""
 
-    def __init__(self, compiled: Any, artefact: Path, signature: Signature, placement: Placement) -> None:
+    def __init__(self, compiled: Any, artefact: Path, signature: Signature, placement: Placement, core: Any) -> None:
         self.signature = signature
         self.placement = placement
         self._artefact = artefact
         self._compiled: Any = compiled
+        self._core = core
         self._request: Any = compiled.create_infer_request()
         self._run: Any = _runner(self._request)
 
@@ -102,6 +109,16 @@ class OpenVinoSession:
         except Exception as error:
             raise self._failure(error) from error
         return _Request(request, self.signature)
+
+    def device_memory_bytes(self) -> int | None:
+        """Return the bytes of all buffers that this process holds on the GPU; None on another device, or when not told."""
+        if self._compiled is None or self.placement.accelerator != "gpu":
+            return None
+        try:
+            told: Mapping[str, int] = self._core.get_property("GPU", "GPU_MEMORY_STATISTICS")
+        except Exception:  # noqa: BLE001 - OpenVINO raises its own for a property that a build lacks: it does not tell
+            return None
+        return sum(told.values())
 
     def close(self) -> None:
         """Let go of OpenVINO's objects."""
@@ -216,6 +233,11 @@ def _properties(accelerator: str, options: Options) -> dict[str, Any]:
     for key in _OURS.keys() & given.keys():
         raise UsageError(f"The property {key} is set by an option of ours.", f"Use the option {_OURS[key]}.")
     streams = read_count(options, "streams")
+    if streams is not None and "NUM_STREAMS" in given:
+        raise UsageError(
+            f"The options streams={streams} and config.NUM_STREAMS={given['NUM_STREAMS']} are two answers to one question.",
+            "Leave config.NUM_STREAMS out.",
+        )
     found: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY" if streams is None else "THROUGHPUT"}
     if accelerator == "cpu" or streams is not None:
         found["NUM_STREAMS"] = str(streams or 1)

@@ -24,12 +24,13 @@ from typing import ClassVar
 
 import pytest
 
-from pytest_edgert.contracts import Runtime, RuntimeInfo, Session
+from pytest_edgert.contracts import Runtime, RuntimeInfo, Session, SupportsBuild, SupportsDeviceMemory
 from pytest_edgert.errors import ArtefactError, UsageError
 from pytest_edgert.records import Evidence, Placement, Presence, PresenceState
 from pytest_edgert.runtimes.options import check_names
 from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Signature
+from pytest_edgert.testing.feeds import assert_same
 from pytest_edgert.testing.inference import InferenceRules
 
 #: Prints the top-level modules that importing an adapter brings in.
@@ -169,6 +170,31 @@ class RuntimeContract(InferenceRules):
             assert type(spec.name) is str
             assert type(spec.dtype) is str
             assert all(type(length) in (int, str, type(None)) for length in spec.shape)
+
+    def test_opening_in_two_steps_gives_the_same_session(self, runtime: Runtime, path: Path, session: Session) -> None:
+        """Reading and building, timed apart, are opening."""
+        if not isinstance(runtime, SupportsBuild):
+            pytest.skip("the runtime opens in one step")
+        feeds = self.feeds(session.signature, self.seed)
+        with runtime.read(path, self.accelerator, self.options)() as built:
+            assert (built.signature, built.placement) == (session.signature, session.placement)
+            assert_same(built.infer(feeds), session.infer(feeds), "outputs of a session built apart")
+
+    def test_reading_refuses_what_opening_refuses(self, runtime: Runtime, path: Path) -> None:
+        """Nothing wrong with the file or the options waits for the build."""
+        if not isinstance(runtime, SupportsBuild):
+            pytest.skip("the runtime opens in one step")
+        with pytest.raises(UsageError, match="thread_count"):
+            runtime.read(path, self.accelerator, {**self.options, "thread_count": 1})
+        with pytest.raises(ArtefactError, match="gone"):
+            runtime.read(path.with_name("gone" + path.suffix), self.accelerator, self.options)
+
+    def test_memory_on_the_device_is_a_number_or_not_told(self, session: Session) -> None:
+        """What cannot be told is None, never zero."""
+        if not isinstance(session, SupportsDeviceMemory):
+            pytest.skip("the session tells no memory of its device")
+        held = session.device_memory_bytes()
+        assert held is None or (type(held) is int and held > 0)
 
     # Closing
 

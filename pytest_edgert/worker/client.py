@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_edgert.codec import decode, encode
 from pytest_edgert.contracts import Options, Transport
@@ -20,6 +20,7 @@ from pytest_edgert.worker.operations import PAIR, SHUTDOWN
 if TYPE_CHECKING:
     from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.blocks import BlockValues
+    from pytest_edgert.measure.energy import EnergySamples
     from pytest_edgert.measure.samples import LatencySamples
     from pytest_edgert.measure.soaks import SoakSamples
     from pytest_edgert.verdicts.margin import Margin
@@ -179,7 +180,27 @@ class Worker:
         idle_timeout_s: float = 60.0,
     ) -> BlockValues:
         """Measure the throughput of a session; arguments and errors as `measure_latency`."""
-        return self._measure_blocks("measure_throughput", session_id, feeds, plan, progress, idle_timeout_s)
+        from pytest_edgert.measure.blocks import BlockValues
+
+        return BlockValues.from_wire(
+            *self._measure_blocks("measure_throughput", session_id, feeds, plan, progress, idle_timeout_s)
+        )
+
+    def measure_energy(
+        self,
+        session_id: int,
+        feeds: Feeds,
+        plan: BlockPlan,
+        *,
+        progress: Callable[[Mapping[str, Plain]], None] | None = None,
+        idle_timeout_s: float = 60.0,
+    ) -> EnergySamples:
+        """Measure the energy of a session by the meters of the plan; arguments and errors as `measure_latency`."""
+        from pytest_edgert.measure.energy import EnergySamples
+
+        return EnergySamples.from_wire(
+            *self._measure_blocks("measure_energy", session_id, feeds, plan, progress, idle_timeout_s)
+        )
 
     def _measure_blocks(  # noqa: PLR0917 - one call, made by the two methods above
         self,
@@ -189,13 +210,17 @@ class Worker:
         plan: BlockPlan,
         progress: Callable[[Mapping[str, Plain]], None] | None,
         idle_timeout_s: float,
-    ) -> BlockValues:
-        from pytest_edgert.measure.blocks import BlockValues
-
+    ) -> tuple[Mapping[str, Any], Mapping[str, Array]]:
         request = {"session_id": session_id, "plan": encode(plan)}
         cap_s = plan.warm_up_s + plan.idle_s + plan.max_s + (plan.warm_up_n + 2) * idle_timeout_s
         meta, tensors = self._connection.call(operation, request, feeds, idle_timeout_s, progress=progress, cap_s=cap_s)
-        return BlockValues.from_wire(meta, tensors)
+        return meta, tensors
+
+    def device_memory_bytes(self, session_id: int) -> int | None:
+        """Return the bytes that a session holds on its accelerator; None where that is not told."""
+        meta, _ = self._connection.call("device_memory", {"session_id": session_id}, {}, _QUICK_S)
+        found = meta["device_memory_bytes"]
+        return None if found is None else int(found)
 
     def measure_pairs(
         self,

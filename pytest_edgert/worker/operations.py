@@ -87,9 +87,18 @@ def _measure_soak(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Arra
     return soak.meta(), soak.samples.tensors()
 
 
+def _measure_energy(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    found = sessions.measure_energy(meta["session_id"], tensors, decode(BlockPlan, meta["plan"]), report)
+    return found.header(), found.tensors()
+
+
 def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
     sessions.close(meta["session_id"])
     return {}, {}
+
+
+def _device_memory(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    return {"device_memory_bytes": sessions.device_memory_bytes(meta["session_id"])}, {}
 
 
 def _peak_rss(_sessions: SessionTable, _meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
@@ -117,7 +126,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "measure_throughput": _measure_throughput,
     "measure_pairs": _measure_pairs,
     "measure_soak": _measure_soak,
+    "measure_energy": _measure_energy,
     "close_session": _close_session,
+    "device_memory": _device_memory,
     "peak_rss": _peak_rss,
     "reset_peak_rss": _reset_peak_rss,
     "read_sensors": _read_sensors,

@@ -51,7 +51,7 @@ def test_a_missing_required_target_fails(project: pytest.Pytester, write_models:
     [
         (GATE + "\nlatancy = {}", "*net.edge.toml:3: 'latancy' is no key of a gate file.*Did you mean 'latency'?"),
         (GATE + "size = {artefact = }", "*net.edge.toml: is not TOML: *line 2*"),
-        (GATE + "energy = {}", "*net.edge.toml:2: 'energy': not yet: *"),
+        (GATE + "accuracy = {}", "*net.edge.toml:2: 'accuracy': not yet: *"),
     ],
 )
 def test_a_wrong_file_is_a_collection_error_that_names_the_line(

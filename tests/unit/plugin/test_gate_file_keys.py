@@ -15,12 +15,13 @@ WHOLE = """
 artefacts  = ["net.onnx", "sub/net_int8.onnx"]
 inputs     = { batch = 1, image = "1x3x8x8" }
 latency    = { p95 = "5ms", p99 = "8ms", arrival = "closed" }
-memory     = { peak = "64MB" }
+memory     = { peak = "64MB", device = "8MB" }
 size       = { artefact = "6MB" }
-load       = { cold = "2s", first = "50ms" }
+load       = { cold = "2s", build = "1s", first = "50ms" }
 placement  = { accelerator = 1 }
 throughput = { at_least = "200/s", streams = 4, batch = 8 }
 sustained  = { duration = "10min", p95 = "7ms", "p99.9" = "1s", slowdown = 1.3, memory_growth = "10MB" }
+energy     = { per_inference = "20mJ", idle = "3s" }
 options    = { "onnxruntime:cpu" = { threads = 4 } }
 require    = ["onnxruntime:cpu"]
 
@@ -45,6 +46,10 @@ def test_every_key_that_is_built_is_read(tmp_path: Path) -> None:
     assert gate.limits.budgets == (Budget(95, 0.005, "net.edge.toml:4"), Budget(99, 0.008, "net.edge.toml:4"))
     assert gate.limits.amounts == {
         "memory.peak": (64_000_000, "net.edge.toml:5"),
+        "memory.device": (8_000_000, "net.edge.toml:5"),
+        "load.build": (1.0, "net.edge.toml:7"),
+        "energy.per_inference": (0.02, "net.edge.toml:11"),
+        "energy.idle": (3.0, "net.edge.toml:11"),
         "size.artefact": (6_000_000, "net.edge.toml:6"),
         "load.cold": (2.0, "net.edge.toml:7"),
         "load.first": (0.05, "net.edge.toml:7"),
@@ -69,12 +74,12 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
     gate = read(tmp_path, WHOLE)
     here = gate.limits_on(("rpi5", "raspberry-pi-5"))
     assert [budget.limit_s for budget in here.budgets] == [0.02]
-    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:16")
-    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:17")
+    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:17")
+    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:18")
     assert here.amounts["throughput.streams"] == gate.limits.amounts["throughput.streams"]
     assert here.amounts["load.cold"] == gate.limits.amounts["load.cold"]
     soak = here.sustained
-    assert (soak.duration_s, soak.slowdown) == ((300.0, "net.edge.toml:18"), gate.limits.sustained.slowdown)
+    assert (soak.duration_s, soak.slowdown) == ((300.0, "net.edge.toml:19"), gate.limits.sustained.slowdown)
     assert [budget.name for budget in soak.budgets] == ["p95"]
     assert here.arrival == gate.limits.arrival
     assert gate.limits_on(("other",)) == gate.limits
@@ -116,6 +121,12 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
         ('throughput = { at_least = "1/s", streams = 0 }', "'throughput.streams' is 0, wanted a whole number from 1"),
         ('throughput = { at_least = "1/s", batch = true }', "'throughput.batch' is True, wanted a whole number"),
         ('throughput = { at_leats = "1/s" }', "Did you mean 'at_least'?"),
+        ('energy = { per_inference = "20" }', "'20' has no unit"),
+        ('energy = { per_inference = "20mW" }', "has an unknown unit 'mW'"),
+        ('energy = { per_inference = "20mJ", idle = "1ms" }', "too short to tell"),
+        ('energy = { per_inferense = "20mJ" }', "Did you mean 'per_inference'?"),
+        ("[device.pi]\nenergy = {}", "'device.pi.energy' is empty"),
+        ('load = { biuld = "1s" }', "Did you mean 'build'?"),
         ("throughput = {}", "'throughput' is empty"),
         ('throughput = "200/s"', "'throughput' is '200/s', wanted a table"),
         ("[device.pi]\nthroughput = { streams = 0.5 }", "'device.pi.throughput.streams' is 0.5"),
@@ -132,10 +143,9 @@ def test_a_wrong_key_or_value_names_its_line(tmp_path: Path, line: str, words: s
 @pytest.mark.parametrize(
     "line",
     [
-        'energy = { per_inference = "20mJ" }',
         "accuracy = {}",
         "inputs = { ranges = {} }",
-        "[device.pi]\nenergy = {}",
+        "[device.pi]\naccuracy = {}",
     ],
 )
 def test_what_is_planned_is_refused_with_its_line(tmp_path: Path, line: str) -> None:

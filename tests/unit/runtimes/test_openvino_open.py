@@ -263,6 +263,18 @@ def test_a_model_that_ran_on_another_device_is_elsewhere(compiled) -> None:
     assert placement.accelerator == "npu"
 
 
+def test_streams_compile_for_throughput(tmp_path: Path) -> None:
+    with RUNTIME.open(save(SOUND, tmp_path), "cpu", {"threads": 2, "streams": 2}) as session:
+        compiled = session._compiled
+    assert compiled.get_property("NUM_STREAMS") == 2
+    assert str(compiled.get_property("PERFORMANCE_HINT")).endswith("THROUGHPUT")
+
+
+def test_two_numbers_of_streams_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"streams=2 and config.NUM_STREAMS=3"):
+        RUNTIME.open(save(SOUND, tmp_path), "cpu", {"streams": 2, "config.NUM_STREAMS": 3})
+
+
 def test_a_placement_elsewhere_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pytest_edgert.runtimes import openvino_session
 
@@ -270,6 +282,6 @@ def test_a_placement_elsewhere_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(openvino_session, "device_of", lambda _: "CPU")
     core = make_core()
     with pytest.raises(PlacementError, match=r"m\.onnx was asked onto npu; elsewhere: the model on cpu"):
-        openvino_session.open_session(core, path, "npu", {})
-    with openvino_session.open_session(core, path, "npu", {"allow_fallback": True}) as session:
+        openvino_session.reader(core, path, "npu", {})()
+    with openvino_session.reader(core, path, "npu", {"allow_fallback": True})() as session:
         assert session.placement.nodes == {"cpu": 1}
