@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_edgert.job.pairs import Pairs
     from pytest_edgert.measure.samples import LatencySamples
     from pytest_edgert.runtimes.artefact import Artefact
-    from pytest_edgert.tensors import Feeds
+    from pytest_edgert.tensors import Array, Feeds
     from pytest_edgert.verdicts.baseline import Ratios
 
 #: A stored run is compared with a watch of at least this long, in seconds.
@@ -175,7 +175,8 @@ def _against_stored(
         "samples_path": path,
         "samples_sha256": digest,
     }
-    return _compared(samples, before, detail), _stored_doubts(session, stored)
+    ratios = _compared(_warm(samples, plan), before.durations_ns[stored.latency.cut_n :], detail)
+    return ratios, _stored_doubts(session, stored)
 
 
 def _watched(session: EdgeSession, plan: LatencyPlan) -> LatencySamples:
@@ -190,20 +191,38 @@ def _watched(session: EdgeSession, plan: LatencyPlan) -> LatencySamples:
         )
 
 
-def _compared(now: LatencySamples, before: LatencySamples, detail: Mapping[str, Plain]) -> Ratios:
+def _warm(samples: LatencySamples, plan: LatencyPlan) -> Array:
+    """Return the durations after the head that the check of latency would cut off as a longer warm-up."""
+    from pytest_edgert.verdicts.latency import judge_latency
+
+    judged = judge_latency(
+        samples.durations_ns,
+        samples.starts_ns,
+        plan,
+        first_ns=samples.first_ns,
+        warm_up_n=samples.warm_up_n,
+        warm_up_ns=samples.warm_up_ns,
+        stop_reason=samples.stop_reason,
+    )
+    return samples.durations_ns[judged.latency.cut_n :]
+
+
+def _compared(now_ns: Array, before_ns: Array, detail: Mapping[str, Plain]) -> Ratios:
     """Return the ratios of the blocks of two runs, paired in order."""
     import numpy as np
 
     from pytest_edgert.job.pairs import BLOCK_S, ratios_of
     from pytest_edgert.verdicts.baseline import Ratios, block_medians
 
-    medians = [block_medians(one.durations_ns, BLOCK_S, _STORED_BLOCKS) for one in (now, before)]
+    medians = [block_medians(one, BLOCK_S, _STORED_BLOCKS) for one in (now_ns, before_ns)]
     n = min(map(len, medians))
     both = np.stack([one[:n] for one in medians], axis=1)
     told = {"median_s": float(np.median(medians[0])) / 1e9, "baseline_median_s": float(np.median(medians[1])) / 1e9}
-    span_s = float(now.durations_ns.sum()) / 1e9
+    span_s = float(now_ns.sum()) / 1e9
     reason = f"both runs are cut into {n} blocks"
-    return Ratios(ratios_of(both), span_s, reason, span_s / max(1, len(medians[0])), {**detail, **told})
+    block_s = span_s / max(1, len(medians[0]))
+    remedy = "Record a longer stored run, name the baseline artefact itself, or allow a larger --edge-margin."
+    return Ratios(ratios_of(both), span_s, reason, block_s, {**detail, **told}, remedy)
 
 
 def _stored_doubts(session: EdgeSession, stored: CheckRecord) -> tuple[Doubt, ...]:

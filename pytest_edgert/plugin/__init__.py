@@ -94,6 +94,10 @@ def pytest_collection_modifyitems(
 
         items.extend(gate.missing_gates(session, items))
         problems = [item for item in items if isinstance(item, gate.ArtefactProblem)]
+    if config.option.edge_baseline is not None and not hasattr(config, "workerinput"):
+        from pytest_edgert.plugin import gate
+
+        gate.refuse_unused_baseline(config, items)
     if not any("edge_target" in getattr(item, "fixturenames", ()) for item in items):
         yield
     else:

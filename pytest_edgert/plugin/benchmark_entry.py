@@ -18,7 +18,7 @@ from pytest_edgert.plugin import recorder
 from pytest_edgert.records import CheckRecord, Latency, Plain
 
 if TYPE_CHECKING:
-    from pytest_edgert.measure.samples import LatencySamples
+    from pytest_edgert.tensors import Array
 
 #: Name under which pytest-benchmark registers its session, and that of its fixture.
 SESSION = "pytest-benchmark"
@@ -105,16 +105,17 @@ def _enter(item: pytest.Item, measured: Sequence[CheckRecord], *, raised: bool) 
         stats = benchmark._make_stats(1)  # noqa: SLF001 - its own way to add an entry
         if turn > 1:
             stats.name, stats.fullname = f"{stats.name} #{turn}", f"{stats.fullname} #{turn}"
-        fed = _thinned(samples)
+        # A head that was cut off as warm-up is in the file and not in the verdict.
+        fed = _thinned(samples.durations_ns[record.latency.cut_n :])
         stats.extra_info = {**benchmark.extra_info, **_extra_info(record, len(fed))}
         for seconds in fed:
             stats.update(seconds)
 
 
-def _thinned(samples: LatencySamples) -> list[float]:
+def _thinned(durations_ns: Array) -> list[float]:
     """Return durations in seconds in order: all, or where there are more than `MOST_SAMPLES` every second, third, …."""
-    step = -(-len(samples.durations_ns) // MOST_SAMPLES)
-    return [float(seconds) for seconds in samples.durations_ns[:: max(1, step)] / 1e9]
+    step = -(-len(durations_ns) // MOST_SAMPLES)
+    return [float(seconds) for seconds in durations_ns[:: max(1, step)] / 1e9]
 
 
 def _plain_params(item: pytest.Item) -> dict[str, Plain] | None:
@@ -148,6 +149,7 @@ def _extra_info(record: CheckRecord, fed: int) -> dict[str, Plain]:
 def _figures(latency: Latency) -> dict[str, Plain]:
     told: dict[str, Plain] = {
         "samples": latency.n,
+        "inferences": latency.inferences,
         "samples_effective": round(latency.n_effective, 1),
         "samples_path": latency.samples_path,
     }

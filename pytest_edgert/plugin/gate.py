@@ -222,6 +222,16 @@ def _path_of(config: pytest.Config, argument: str) -> Path:
     return Path(os.path.normpath(config.invocation_params.dir / argument.partition("[")[0].split("::")[0]))
 
 
+def refuse_unused_baseline(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Raise pytest's usage error where ``--edge-baseline`` is typed and no gate is there to compare anything."""
+    typed = getattr(config.option, "edge_baseline", None)
+    if typed is not None and items and all(item.getparent(Gate) is None for item in items):
+        raise pytest.UsageError(
+            f"--edge-baseline={typed}: no gate is collected, so nothing would be compared. "
+            "Add --edge-model=PATH or a gate file, or leave it out."
+        )
+
+
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Give a test that uses `edge_target` one parameter per cell, which carries everything the cell is made of."""
     gate = metafunc.definition.getparent(Gate)

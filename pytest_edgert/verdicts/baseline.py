@@ -8,8 +8,8 @@ pure function, asked by the stopping rule in the worker and again by the control
 Verdicts begin at 50 pairs and 20 autocorrelation times, as those on latencies do. At a true median ratio of exactly the
 limit, with a look after every pair up to 10,000, a false PASS then has probability .015 and a false FAIL .022 for
 independent pairs (dynamic programming on the pairs beyond the limit), and both stay below .05 for first-order
-autoregressive ratios of coefficient .3, .6, .8 and .9; from 6 pairs on they would be .09 at .9, from 30 on .057
-(1,500 simulated series of 750 pairs).
+autoregressive ratios of coefficient .3, .6, .8 and .9; from 6 pairs on they would be .09 at .9, from 30 on .06 at .6
+(1,500 simulated series of 750 pairs, `benchmarks/baseline_error_rates.py`).
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Ratios:
         stop_reason: Why there are no more, as the phrase after "stopped: ".
         block_s: Length of a block in seconds, about.
         detail: How they were measured, for the record.
+        remedy: What to do where they decide nothing.
     """
 
     values: Array
@@ -48,6 +49,7 @@ class Ratios:
     stop_reason: str
     block_s: float
     detail: Mapping[str, Plain]
+    remedy: str = "Allow more time with --edge-max-time, or a larger --edge-margin."
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,7 @@ def _explain(test: BlockTest, ratios: Ratios, plan: LatencyPlan) -> tuple[str, s
             why = f"too short: the pairs span {ratios.span_s:.3g} s of at least {plan.min_s:g} s"
         else:
             why = "too close to call"
-        remedy = "Allow more time with --edge-max-time, or a larger --edge-margin."
-        return f"{why}: ratio {_interval(test)} against {test.limit:g} {basis}", remedy
+        return f"{why}: ratio {_interval(test)} against {test.limit:g} {basis}", ratios.remedy
     side = "within" if test.verdict is Verdict.PASS else "beyond"
     remedy = "" if test.verdict is Verdict.PASS else "Find what made it slower, or raise --edge-margin."
     return f"ratio {_interval(test)}, {side} the limit of {test.limit:g} {basis}", remedy

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from verdict_cases import LEAVE
 
-from pytest_edgert.measure.samples import LatencySamples
 from pytest_edgert.plugin import benchmark_entry
 
 #: ``measure("FAIL", 1, 2, 3)`` leaves a latency verdict and its samples, in milliseconds.
@@ -26,13 +25,13 @@ from pytest_edgert.records import Budget, BudgetVerdict, Latency, Quantile
 
 COUNT = itertools.count()
 
-def measure(verdict, *samples_ms):
+def measure(verdict, *samples_ms, cut_n=0):
     ns = np.array(samples_ms, dtype=np.int64) * 1_000_000
     path = Path(f"{next(COUNT)}.safetensors").absolute()
     digest = write_samples(path, LatencySamples(ns, np.cumsum(ns), 1, 1, 1, "the evidence sufficed"))
     p95 = Quantile(95.0, 0.003, 0.002, None)
     budget = BudgetVerdict(Budget(95.0, 0.005, "test"), Verdict(verdict), p95, 0)
-    latency = Latency((budget,), (p95,), len(ns), 2.5, 1.2, 1.0, 1.0, 1, 1.0, 1.0, "enough", str(path), digest)
+    latency = Latency((budget,), (p95,), len(ns), 2.5, 1.2, 1.0, 1.0, 1, 1.0, 1.0, "enough", str(path), digest, cut_n=cut_n)
     settle(record(CheckRecord("latency", CELL, Verdict(verdict), f"because of {verdict}.", latency=latency)))
 """
 )
@@ -74,6 +73,11 @@ def test_an_entry_has_the_samples_in_seconds_and_in_order(run: Run, pytester: py
     stats = entries(pytester)["test_it"]["stats"]
     assert stats["data"] == [0.003, 0.001, 0.002]
     assert (stats["rounds"], stats["iterations"]) == (3, 1)
+
+
+def test_a_head_that_was_cut_off_as_warm_up_is_not_in_the_entry(run: Run, pytester: pytest.Pytester) -> None:
+    run("def test_it(edge_session, latency_budget):\n    measure('PASS', 9, 3, 1, 2, cut_n=1)\n")
+    assert entries(pytester)["test_it"]["stats"]["data"] == [0.003, 0.001, 0.002]
 
 
 def test_an_entry_tells_verdict_percentiles_limit_and_cell(run: Run, pytester: pytest.Pytester) -> None:
@@ -223,8 +227,7 @@ def test_it(edge_session, latency_budget):
 def test_many_samples_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark_entry, "MOST_SAMPLES", 100)
     ns = np.arange(250, dtype=np.int64) * 1_000_000_000
-    samples = LatencySamples(ns, ns, 1, 1, 1, "")
-    assert benchmark_entry._thinned(samples) == [float(second) for second in range(0, 250, 3)]
+    assert benchmark_entry._thinned(ns) == [float(second) for second in range(0, 250, 3)]
 
 
 def test_without_pytest_benchmark_nothing_of_it_is_asked_for() -> None:

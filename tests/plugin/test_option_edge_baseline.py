@@ -93,3 +93,25 @@ def test_a_margin_without_a_baseline_is_refused(project: pytest.Pytester) -> Non
 def test_a_margin_of_the_ini_file_waits_for_a_baseline(project: pytest.Pytester) -> None:
     project.makeini("[pytest]\nedge_margin = 10%")
     assert project.runpytest_inprocess("--collect-only", *ON_NET).ret == 0
+
+
+def test_a_baseline_that_no_gate_would_use_is_refused(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it():\n    pass\n")
+    result = project.runpytest_inprocess("--edge-baseline=old.onnx")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --edge-baseline=old.onnx: no gate is collected, so nothing would be compared.*"]
+    )
+
+
+def test_a_baseline_of_the_ini_file_waits_for_a_gate(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\nedge_baseline = old.onnx")
+    project.makepyfile("def test_it():\n    pass\n")
+    assert project.runpytest_inprocess().ret == 0
+
+
+def test_another_check_can_be_run_by_its_id(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess(
+        "--collect-only", "-q", *ON_NET, "--edge-baseline=old.onnx", "net.onnx::latency[net.onnx-onnxruntime:cpu]"
+    )
+    assert result.ret == 0
