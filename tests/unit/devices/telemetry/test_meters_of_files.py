@@ -307,6 +307,11 @@ def test_negative_power_and_energy_are_none(machine, file):
     assert set(readings(hwmon, root).values()) == {None}
 
 
+def test_energy_of_more_digits_than_a_counter_has_is_none(machine):
+    root = machine({f"{HWMON}0/name": "x", f"{HWMON}0/energy1_input": "9" * 60})
+    assert readings(hwmon, root) == {"energy_j.x/energy1": None}
+
+
 def test_a_pipe_in_place_of_a_sensor_does_not_hang(machine):
     root = machine({f"{ZONE}0/type": "x"})
     os.mkfifo(root / f"{ZONE}0/temp".lstrip("/"))
