@@ -58,7 +58,6 @@ def check_baseline(session: EdgeSession, comparison: Comparison) -> CheckRecord:
 def _find(session: EdgeSession, comparison: Comparison) -> Finding:
     run = session.pool.run
     plan = replace(run.plan, budgets=(), arrival=Arrival(), stride_s=0.0, fixed_n=None)
-    run.ready()
     before = run.conditions()
     try:
         if comparison.artefact is not None:
@@ -93,7 +92,7 @@ def _interleaved(
     pool = session.pool
     baseline = SessionPlan(session.plan.model, artefact, session.target, session.plan.options)
     title = f"{session.title} against {artefact.path.name}"
-    with pool.lock.exclusive(f"comparison of {title}"), pool.private(session.plan) as private:
+    with pool.alone(f"comparison of {title}"), pool.private(session.plan) as private:
         mine = (private.open().session_id, private.feeds())
         other = _opened(EdgeSession(baseline, pool, private.worker))
         pairs = private.worker.measure_pairs(
@@ -181,7 +180,7 @@ def _against_stored(
 
 def _watched(session: EdgeSession, plan: LatencyPlan) -> LatencySamples:
     pool = session.pool
-    with pool.lock.exclusive(f"baseline of {session.title}"), pool.private(session.plan) as private:
+    with pool.alone(f"baseline of {session.title}"), pool.private(session.plan) as private:
         return private.worker.measure_latency(
             private.open().session_id,
             private.feeds(),

@@ -41,7 +41,7 @@ def check_load(session: EdgeSession, limits: Mapping[str, Limit] | None = None) 
 
 
 def _find_load(session: EdgeSession, limits: Mapping[str, Limit]) -> Finding:
-    with session.pool.lock.exclusive(f"load of {session.title}"):
+    with session.pool.alone(f"load of {session.title}"):
         seen = [_open_once(session) for _ in range(WORKERS)]
     builds = [one.build_s for one in seen if one.build_s is not None]
     amounts = [_largest("cold", [one.cold_s for one in seen], limits)]
@@ -92,7 +92,7 @@ def check_memory(session: EdgeSession, limits: Mapping[str, Limit] | None = None
 
 
 def _find_memory(session: EdgeSession, limits: Mapping[str, Limit]) -> Finding:
-    with session.pool.lock.exclusive(f"memory of {session.title}"):
+    with session.pool.alone(f"memory of {session.title}"):
         seen = [_weigh_once(session) for _ in range(WORKERS)]
     added = [process - bare for bare, process, _ in seen]
     held = [device for _, _, device in seen if device is not None]

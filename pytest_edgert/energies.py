@@ -43,8 +43,7 @@ def _find_energy(session: EdgeSession, limit: tuple[float, str] | None, idle_s: 
         meters=run.power_meters,
         sensors=run.power_sensors,
     )
-    with session.pool.lock.exclusive(f"energy of {session.title}"):
-        run.ready()
+    with session.pool.alone(f"energy of {session.title}"):
         before = run.conditions()
         with session.pool.private(session.plan) as private:
             found = private.worker.measure_energy(

@@ -80,7 +80,7 @@ def _measure_in_workers(
     plan = replace(plan, beta=plan.beta / workers)
     found: list[Finding] = []
     samples = None
-    with session.pool.lock.exclusive(f"latency of {session.title}"):
+    with session.pool.alone(f"latency of {session.title}"):
         for turn in range(workers):
             label = f"worker {turn + 1} of {workers}" if workers > 1 else ""
             one, samples = _measure_with_retry(session, plan, label, prior if workers == 1 else None)

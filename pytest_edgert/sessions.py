@@ -263,6 +263,20 @@ class SessionPool:
         finally:
             worker.close()
 
+    @contextmanager
+    def alone(self, work: str) -> Iterator[None]:
+        """Hold the device alone while the block runs, once the conditions of its profile hold.
+
+        Args:
+            work: What it is for, "latency of net.onnx on onnxruntime:cpu"; who waits for the device reads it.
+
+        Raises:
+            NotRunError: The device stayed busy, or its conditions did not hold in time.
+        """
+        with self.lock.exclusive(work):
+            self.run.ready()
+            yield
+
     def worker(self, plan: SessionPlan) -> Worker:
         """Return the living shared worker for a plan, started if need be: one per runtime, accelerator and environment."""
         key = (plan.target.runtime, plan.target.accelerator, plan.environment)

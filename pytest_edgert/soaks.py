@@ -74,8 +74,7 @@ def _find_soak(session: EdgeSession, ask: SoakAsk) -> Finding:
     run = session.pool.run
     plan = soak_plan(run.plan, ask)
     parts = SoakParts()
-    with session.pool.lock.exclusive(f"soak of {session.title}"):
-        run.ready()
+    with session.pool.alone(f"soak of {session.title}"):
         before, slept_ns = run.conditions(), clock.suspended_ns()
         with session.pool.private(session.plan) as private:
             session_id, feeds = private.open().session_id, private.feeds()

@@ -51,8 +51,7 @@ def _find_throughput(session: EdgeSession, wanted: ThroughputWanted) -> Finding:
     limit = wanted.at_least
     plan = replace(block_plan(session), limit=limit and limit[0], streams=wanted.streams, batch=wanted.batch or 1)
     opened = replace(session.plan, options=tuple(sorted(_options(session, wanted).items())))
-    with session.pool.lock.exclusive(f"throughput of {session.title}"):
-        run.ready()
+    with session.pool.alone(f"throughput of {session.title}"):
         before = run.conditions()
         with session.pool.private(opened) as private:
             _open(private, wanted)

@@ -29,6 +29,9 @@ from pytest_edgert.verdicts.queue import Load, load_of
 _BLOCK_S = 0.03
 #: Samples by which the evidence must have grown for another look, as a share: a look costs time in proportion to n.
 _LOOK_STEP = 0.01
+#: Share of the time that looks may cost: after each one, inferences have so much longer than it took. One look that
+#: something else delayed does not hold up the next for longer than half a second, or a quarter of the time so far.
+_LOOK_SHARE, _LONGEST_PAUSE_S, _PAUSE_SHARE = 0.005, 0.5, 0.25
 #: Samples kept at most, 64 MB of memory in a closed loop.
 MAX_SAMPLES = 4_000_000
 
@@ -97,6 +100,7 @@ class _Loop:
     held: Held
     began_ns: int
     next_look: int = 1
+    next_look_ns: int = 0
     reason: str = ""
 
     def go_on_from(self, prior: LatencySamples) -> None:
@@ -123,13 +127,22 @@ class _Loop:
     def _between(self) -> None:
         """Look whether to stop, and at all that goes on beside."""
         over = self._over()
-        if self.taken.n >= self.next_look or self.taken.n == self.plan.fixed_n:
-            self.next_look = self.taken.n + math.ceil(_LOOK_STEP * self.taken.n)
-            self.reason = _evidence(self.taken, self.plan, self.held)
+        due = self.taken.n >= self.next_look and self.progress.now_ns() >= self.next_look_ns
+        if due or self.taken.n == self.plan.fixed_n:
+            self._look()
         self.reason = self.reason or over
         if not self.reason:
             self.keeping.look(self.taken)
             self.meanwhile()
+
+    def _look(self) -> None:
+        """Look at the evidence, and leave the next look until this one has been paid for."""
+        began_ns = self.progress.now_ns()
+        self.next_look = self.taken.n + math.ceil(_LOOK_STEP * self.taken.n)
+        self.reason = _evidence(self.taken, self.plan, self.held)
+        ended_ns = self.progress.now_ns()
+        longest_ns = max(_LONGEST_PAUSE_S * 1e9, _PAUSE_SHARE * (ended_ns - self.began_ns))
+        self.next_look_ns = ended_ns + round(min((ended_ns - began_ns) / _LOOK_SHARE, longest_ns))
 
     def _over(self) -> str:
         now = self.progress.now_ns()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_edgert.verdicts import dependence
 from pytest_edgert.verdicts.dependence import (
     HeldTau,
     autocorrelation_time,
@@ -111,3 +112,14 @@ def test_coarsening_nothing_gives_nothing(limits):
 
 def test_an_infinite_limit_ties_all():
     assert set(coarsen(np.array([1, 5, 9]), [float("inf")]).tolist()) <= {0.0}
+
+
+@pytest.mark.parametrize("n", [3, 19, 20, 21, 60, 450, 3000])
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, 0.99])
+def test_the_window_closes_where_it_would_if_all_lags_were_summed_at_once(n, rho, monkeypatch):
+    noise = np.random.default_rng(n).standard_normal(n)
+    for i in range(1, n):
+        noise[i] = rho * noise[i - 1] + math.sqrt(1 - rho**2) * noise[i]
+    step_by_step = autocorrelation_time(noise)
+    monkeypatch.setattr(dependence, "_FIRST_LAGS", 10**9)
+    assert autocorrelation_time(noise) == step_by_step
