@@ -81,7 +81,8 @@ def figure(record: CheckRecord) -> str:
     """Return the one figure of a record for a table; empty when the check has none."""
     if record.latency is not None:
         found = _leading_quantile(record.latency)
-        return "" if found is None else quantile(found)
+        told = "" if found is None else quantile(found)
+        return told if record.latency.arrival == "closed" else f"{told}, {record.latency.arrival}"
     if record.soak is not None:
         return soak_text.figure(record.soak)
     if record.agreement:
