@@ -84,7 +84,7 @@ def _find_soak(session: EdgeSession, ask: SoakAsk) -> Finding:
                     feeds,
                     plan,
                     progress=lambda fields: run.progress(progress_line(session.title, plan, fields)),
-                    part=parts.add,
+                    parts=parts,
                     idle_timeout_s=session.pool.deadlines.infer_s,
                 )
             except WorkerError as error:

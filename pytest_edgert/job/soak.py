@@ -51,7 +51,8 @@ def measure_soak(
         feeds: Feeds that fit its signature.
         plan: Its length (`measure_s`), arrivals, warm-up, meters and seed; budgets only name what is estimated.
         report: Called at most four times a second with ``phase`` ("warm-up" or "sampling"), ``n``, ``elapsed_s``.
-        keep: Called after each segment with the segment and its samples, so that they outlive this process.
+        keep: Called after each segment with the segment and its samples, so that they outlive this process. What it
+            has taken is not part of the result: samples that pile up here would be growth of the memory that is judged.
         now_ns: The clock.
         sleep_s: Sleeps until shortly before the next request of an open loop.
 
@@ -159,9 +160,10 @@ class _Soak:
         picked = pick(self.taken.n, most, self.stream)
         part = {name: array[picked] for name, array in _columns(self.taken).items()}
         self.kept_n += len(picked)
-        self.kept.append(part)
         if self.keep is not None:
             self.keep({**self._head(), "segment": encode(segment)}, part)
+        else:
+            self.kept.append(part)
 
     def _head(self) -> dict[str, Any]:
         warmed = self.warmed
@@ -169,8 +171,9 @@ class _Soak:
         return {**head, "queue": self.taken.queue}
 
     def samples(self) -> SoakSamples:
-        """Return everything that was seen."""
-        arrays = {name: np.concatenate([part[name] for part in self.kept]) for name in self.kept[0]}
+        """Return everything that was seen and not handed on."""
+        nothing = {name: array[:0] for name, array in _columns(self.taken).items()}
+        arrays = {name: np.concatenate([part[name] for part in (nothing, *self.kept)]) for name in nothing}
         samples = LatencySamples(
             arrays["durations_ns"],
             arrays["starts_ns"],

@@ -7,16 +7,19 @@ calls `Watch.look` outside the timed region, which reads when the interval has p
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from pytest_edgert import clock
 from pytest_edgert.contracts import MeterReader, SupportsTroubles
 from pytest_edgert.devices.telemetry.registry import load_meter
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.records import Presence
-from pytest_edgert.series import Series, make_series
+from pytest_edgert.series import Series
 
 ROOT = Path("/")
 #: Two readings a second follow temperature and clocks, and cost well below 1 % of a core.
@@ -63,7 +66,9 @@ class Watch:
         self._now_ns = now_ns
         self._interval_ns = round(interval_s * 1e9)
         self._last_ns: int | None = None
-        self._rows: list[tuple[int, dict[str, float | None]]] = []
+        #: Rows of plain numbers: a soak whose own memory is judged keeps thousands.
+        self._rows: list[tuple[int, array[float]]] = []
+        self._columns: dict[str, int] = {}
         self._sum_ns = self._largest_ns = 0
         self._dropped: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
@@ -103,13 +108,22 @@ class Watch:
         self._sum_ns += took
         self._largest_ns = max(self._largest_ns, took)
         row[COST] = self._sum_ns / 1e9
-        self._rows.append((began, row))
+        self._rows.append((began, self._packed(row)))
         self._last_ns = began
+
+    def _packed(self, row: Mapping[str, float | None]) -> array[float]:
+        for name in row:
+            self._columns.setdefault(name, len(self._columns))
+        packed = array("d", [math.nan]) * len(self._columns)
+        for name, value in row.items():
+            packed[self._columns[name]] = math.nan if value is None else value
+        return packed
 
     @property
     def latest(self) -> Mapping[str, float | None]:
         """The last reading, by sensor; empty before the first."""
-        return dict(self._rows[-1][1]) if self._rows else {}
+        last = self._rows[-1][1] if self._rows else array("d")
+        return {name: None if math.isnan(value) else value for name, value in zip(self._columns, last, strict=False)}
 
     @property
     def cost_s(self) -> ReadingCost:
@@ -130,7 +144,10 @@ class Watch:
 
     def series(self) -> Series:
         """Return every reading so far, in order, what the readings cost among them (`COST`)."""
-        return make_series(self._rows)
+        values = np.full((len(self._rows), len(self._columns)), np.nan)
+        for index, (_, row) in enumerate(self._rows):
+            values[index, : len(row)] = row
+        return Series(tuple(self._columns), np.array([moment for moment, _ in self._rows], np.int64), values)
 
     def close(self) -> None:
         """Close every meter; the series and the troubles stay."""

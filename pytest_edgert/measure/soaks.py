@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,21 @@ class SoakParts(KeptParts):
         plain = dict(meta)
         self.segments.append(decode(Segment, plain.pop("segment")))
         KeptParts.add(self, plain, tensors)
+
+    def whole(self, meta: Mapping[str, Any], tensors: Mapping[str, Array]) -> SoakSamples:
+        """Return the soak that ended well: the samples of the parts, and what came at the end."""
+        last = SoakSamples.from_wire(meta, tensors)
+        taken = self.samples(last.samples.stop_reason)
+        if taken is None:
+            return last
+        samples = replace(
+            last.samples,
+            durations_ns=taken.durations_ns,
+            starts_ns=taken.starts_ns,
+            service_ns=taken.service_ns,
+            intended_ns=taken.intended_ns,
+        )
+        return replace(last, samples=samples)
 
 
 def segment_s(duration_s: float) -> float:

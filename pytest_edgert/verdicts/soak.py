@@ -22,8 +22,9 @@ from pytest_edgert.verdicts.quantile import ends, fewest_clean, k_fail, k_pass, 
 from pytest_edgert.verdicts.queue import Load, load_of
 from pytest_edgert.verdicts.sentences import duration_text, interval_text
 
-#: The sensor of resident memory.
+#: The sensor of resident memory, and the figure that is made of it.
 MEMORY = "rss_bytes.process"
+MEMORY_GROWTH = "memory growth"
 #: A change of the median below this share is no change of level.
 _MATERIAL = 0.05
 #: Penalty of a change, in variances of the noise and logarithms of the number of segments, as for shapes
@@ -259,9 +260,10 @@ def _judgement(soak: Soak, limits: SoakLimits, *, grows: bool, rising: bool, n: 
         told.insert(0, "the queue grows without end: requests arrive faster than they are served")
         remedy = "Let requests arrive more slowly with --edge-arrival, or make the model faster."
     elif verdict is Verdict.FAIL:
-        remedy = (
-            "Look at temperature and clocks in the series: cool the device, cap its clock, or make the model smaller."
-        )
+        beyond = [amount for amount in amounts if amount.verdict is Verdict.FAIL]
+        told = [_beyond(amount) for amount in beyond] + told
+        late = Verdict.FAIL in {part.verdict for part in soak.budgets}
+        remedy = _HEATS if late or any(amount.name != MEMORY_GROWTH for amount in beyond) else _LEAKS
     elif rising:
         verdict = Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict
         told.insert(0, "latency was still rising at the end")
@@ -275,12 +277,23 @@ def _judgement(soak: Soak, limits: SoakLimits, *, grows: bool, rising: bool, n: 
     return SoakJudgement(verdict, soak, amounts, "; ".join(told), remedy)
 
 
+_HEATS = "Look at temperature and clocks in the series: cool the device, cap its clock, or make the model smaller."
+_LEAKS = "Look for what runtime or model keep of each inference; a longer soak tells growth from a cache that fills."
+
+
+def _beyond(amount: Amount) -> str:
+    limit = amount.limit or 0.0
+    if amount.name == MEMORY_GROWTH:
+        return f"resident memory grew by {amount.value / 1e6:.3g} MB, beyond the limit of {limit / 1e6:.3g} MB"
+    return f"slowdown {amount.value:.3g}, beyond the limit of {limit:.3g}"
+
+
 def _amounts(soak: Soak, limits: SoakLimits) -> list[Amount]:
     limit, source = limits.slowdown or (None, "")
     found = [Amount("slowdown", soak.slowdown, "ratio", limit, source=source)]
     if soak.memory_growth_bytes is not None:
         limit, source = limits.memory_growth or (None, "")
-        found.append(Amount("memory growth", soak.memory_growth_bytes, "bytes", limit, source=source))
+        found.append(Amount(MEMORY_GROWTH, soak.memory_growth_bytes, "bytes", limit, source=source))
     return found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_edgert.measure.blocks import BlockValues
     from pytest_edgert.measure.energy import EnergySamples
     from pytest_edgert.measure.samples import LatencySamples
-    from pytest_edgert.measure.soaks import SoakSamples
+    from pytest_edgert.measure.soaks import SoakParts, SoakSamples
     from pytest_edgert.verdicts.margin import Margin
 
 __all__ = ["Worker", "WorkerSettings"]
@@ -262,18 +262,19 @@ class Worker:
         plan: LatencyPlan,
         *,
         progress: Callable[[Mapping[str, Plain]], None] | None = None,
-        part: Part | None = None,
+        parts: SoakParts,
         idle_timeout_s: float = 60.0,
     ) -> SoakSamples:
-        """Run a soak of `plan.measure_s` on a session; the arguments and errors are those of `measure_latency`."""
-        from pytest_edgert.measure.soaks import SoakSamples
+        """Run a soak of `plan.measure_s` on a session; arguments and errors as `measure_latency`.
 
+        `parts` takes each segment with its samples as soon as it is over: what the worker's loss leaves.
+        """
         request = {"session_id": session_id, "plan": encode(plan)}
         cap_s = _cap_s(plan, idle_timeout_s)
         meta, tensors = self._connection.call(
-            "measure_soak", request, feeds, idle_timeout_s, progress=progress, part=part, cap_s=cap_s
+            "measure_soak", request, feeds, idle_timeout_s, progress=progress, part=parts.add, cap_s=cap_s
         )
-        return SoakSamples.from_wire(meta, tensors)
+        return parts.whole(meta, tensors)
 
     def peak_rss_bytes(self) -> int:
         """Return the peak resident set of the worker's process, in bytes."""

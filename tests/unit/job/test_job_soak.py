@@ -115,8 +115,18 @@ def test_a_segment_ends_early_when_it_is_full(monkeypatch):
 def test_each_segment_is_handed_on_with_its_samples():
     parts = SoakParts()
     soak, _, _ = soaked(lambda i: 0.002, keep=parts.add)
-    assert tuple(parts.segments) == soak.segments
-    assert (parts.samples("lost").durations_ns == soak.samples.durations_ns).all()
+    whole = parts.whole(soak.meta(), soak.samples.tensors())
+    kept_here, _, _ = soaked(lambda i: 0.002)
+    assert tuple(parts.segments) == soak.segments == kept_here.segments
+    for name in ("durations_ns", "starts_ns", "service_ns", "intended_ns"):
+        assert (getattr(whole.samples, name) == getattr(kept_here.samples, name)).all()
+    assert whole.samples.series.names == ("rss_bytes.process", "reading_s.watch")
+
+
+def test_what_is_handed_on_is_not_kept():
+    soak, _, _ = soaked(lambda i: 0.002, keep=lambda meta, tensors: None)
+    assert len(soak.samples.durations_ns) == 0
+    assert soak.inferences > 2000
 
 
 def test_what_came_before_a_loss_has_been_handed_on():

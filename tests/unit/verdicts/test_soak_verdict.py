@@ -118,6 +118,9 @@ def test_memory_that_grows_beyond_its_limit_fails():
     found = judged(seen(lambda share: 0.004, memory=lambda share: 70e6 + 50e6 * share), memory_growth=10e6)
     assert found.verdict is Verdict.FAIL
     assert found.soak.memory_growth_bytes == pytest.approx(45e6, rel=0.02)
+    assert found.reason.startswith("resident memory grew by 4")
+    assert "beyond the limit of 10 MB" in found.reason
+    assert "longer soak" in found.remedy
 
 
 def test_growth_before_the_first_tenth_is_no_growth():
