@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_edgert.bench_records import BenchRow
 from pytest_edgert.cold_path import check_load, check_memory
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.latencies import check_latency
-from pytest_edgert.records import Cell, CheckRecord, Placement
+from pytest_edgert.records import BlockPlan, Cell, CheckRecord, Latency, Placement
 from pytest_edgert.sessions import SessionPlan, SessionPool
 
 if TYPE_CHECKING:
@@ -105,7 +106,32 @@ def _time(pool: SessionPool, entry: Entry, row: BenchRow) -> BenchRow:
         record = check_latency(pool.session(entry.plan))
     except EdgertError as error:
         return _failed(row, error)
+    power = None if record.latency is None else power_beside(pool, record.latency)
+    row = replace(row, power_w=None if power is None else power[0])
     return _with_reason(replace(row, latency=record.latency, conditions=record.conditions), record)
+
+
+def power_beside(pool: SessionPool, latency: Latency) -> tuple[float, tuple[str, ...]] | None:
+    """Return the mean watts while latency was measured and the sensors that told it; None where none did.
+
+    From the readings kept beside the raw samples, by the rule of the check of energy.
+    """
+    from pytest_edgert.job.energy import sources_of
+    from pytest_edgert.measure.samples import read_samples
+    from pytest_edgert.verdicts.energy import mean_power_w
+
+    samples = read_samples(Path(latency.samples_path))
+    sources = sources_of(BlockPlan(sensors=pool.run.power_sensors), samples.series.names)
+    if sources.problem or not len(samples.starts_ns):
+        return None
+    power_w = mean_power_w(samples.series, sources.names, int(samples.starts_ns[0]))
+    return None if power_w is None else (power_w, sources.names)
+
+
+def meter_of(pool: SessionPool, rows: Sequence[BenchRow]) -> str:
+    """Return the sensors that told the power of a row; empty where no row has one."""
+    told = (power_beside(pool, row.latency) for row in rows if row.power_w is not None and row.latency is not None)
+    return next((", ".join(found[1]) for found in told if found is not None), "")
 
 
 def precision_of(signature: Signature, placement: Placement) -> str:

@@ -85,7 +85,7 @@ def own_words(message: str) -> str:
 
 def _measure(chosen: argparse.Namespace) -> BenchTable:
     from pytest_edgert.bench_records import BenchTable
-    from pytest_edgert.benchmarking import measure_entries
+    from pytest_edgert.benchmarking import measure_entries, meter_of
     from pytest_edgert.devices.profile import find_device, profile_folders
     from pytest_edgert.plugin.setting import LOCAL_LOCK
 
@@ -97,6 +97,7 @@ def _measure(chosen: argparse.Namespace) -> BenchTable:
     pool = _pool(_run(device, around.settings.seed, seconds), LOCAL_LOCK, around.settings.wait_s)
     try:
         rows = measure_entries(pool, entries)
+        meter = meter_of(pool, rows)
     finally:
         pool.close()
     return BenchTable(
@@ -105,7 +106,7 @@ def _measure(chosen: argparse.Namespace) -> BenchTable:
         threads=around.threads,
         seconds=seconds,
         seed=around.settings.seed,
-        meter="",
+        meter=meter,
         tool_version=metadata.version("pytest-edgert"),
         python=platform.python_version(),
         started_utc=started_utc,
@@ -124,7 +125,7 @@ def _pool(setting: Run, lock: str, wait_s: float) -> SessionPool:
 
 def _run(device: Device, seed: int, seconds: float) -> Run:
     from pytest_edgert.devices.facts import conditions
-    from pytest_edgert.measuring import plan_on, rules_of
+    from pytest_edgert.measuring import plan_on, power_of, rules_of
     from pytest_edgert.run import Run, make_run_folder
 
     plan = plan_on(device.profile, LatencyPlan(measure_s=seconds, max_s=seconds + _WARM_UP_S, seed=seed))
@@ -138,6 +139,7 @@ def _run(device: Device, seed: int, seconds: float) -> Run:
         conditions=conditions,
         progress=_progress(),
         rules=rules_of(device.profile),
+        power_sensors=power_of(device.profile)[1],
     )
 
 

@@ -113,6 +113,26 @@ def energy_blocks(
     return EnergyBlocks(joules / counts, (joules - idle_w * seconds) / counts, idle_w, power_w)
 
 
+def mean_power_w(series: Series, sources: Sequence[str], began_ns: int) -> float | None:
+    """Return the mean power from a moment to the last reading; None where the sensors prove nothing.
+
+    A sensor that never changed proves nothing here, however few its readings.
+
+    Args:
+        series: All readings.
+        sources: The sensors that make up the device.
+        began_ns: On the clock of the series: earlier readings do not count.
+    """
+    rows = np.flatnonzero(series.times_ns >= began_ns)
+    if len(rows) < 2 or not sources or _problem(series, sources):
+        return None
+    first, last = int(rows[0]), int(rows[-1])
+    if not all(_changes(series.of(name)[first : last + 1]) for name in sources):
+        return None
+    power_w = _joules(series, sources, first, last) / _seconds(series, first, last)
+    return power_w if 0 <= power_w <= _LARGEST_POWER_W else None
+
+
 def sensor_period_s(series: Series, sources: Sequence[str], first: int, last: int) -> float:
     """Return how often the slowest of the sensors gives a new number, in seconds, as far as the readings can tell.
 

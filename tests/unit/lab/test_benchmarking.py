@@ -1,10 +1,12 @@
 """Cells measured for a comparison: what a row says of precision, and of a cell that cannot run."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pytest_edgert.benchmarking import NOT_TOLD, Entry, measure_entries, precision_of, timing_order
+from pytest_edgert.benchmarking import NOT_TOLD, Entry, measure_entries, meter_of, precision_of, timing_order
 from pytest_edgert.contracts import Target
 from pytest_edgert.errors import TargetMissingError
 from pytest_edgert.locks import DeviceLock
@@ -90,3 +92,36 @@ def test_an_artefact_that_cannot_be_opened_has_its_reason_and_no_figure(pool):
     (row,) = measure_entries(pool, [entry("digits.onnx", optimisation="all")])
     assert "no option 'optimisation'" in row.reason
     assert (row.latency, row.peak_memory_bytes, row.precision) == (None, None, "")
+
+
+METER = "pytest_edgert.devices.telemetry.fake:METER"
+
+
+def metered(tmp_path, script):
+    """Return a pool that reads the fake meter beside latency, and an entry whose worker has its script."""
+    (tmp_path / "meter.json").write_text(json.dumps(script))
+    quick = replace(QUICK, measure_s=0.5, meters=(METER,), telemetry_s=0.05)
+    pool = SessionPool(
+        Run("board", tmp_path, plan=quick), TRANSPORT, adapter_references(), DeviceLock("m", 600, tmp_path)
+    )
+    return pool, entry("digits.onnx", **{"environment.EDGERT_FAKE_METER": str(tmp_path / "meter.json")})
+
+
+@pytest.mark.parametrize("sensor", ["energy_j.board", "power_w.board"])
+def test_power_is_what_a_meter_tells_while_latency_is_measured(tmp_path, sensor):
+    pool, cell = metered(tmp_path, {sensor: {"idle_w": 2.0, "busy_w": 10.0}})
+    try:
+        rows = measure_entries(pool, [cell])
+        assert meter_of(pool, rows) == sensor
+    finally:
+        pool.close()
+    assert 2.0 <= rows[0].power_w <= 13.0
+
+
+def test_power_of_a_meter_that_lies_is_no_power(tmp_path):
+    pool, cell = metered(tmp_path, {"power_w.board": {"idle_w": 4.0, "fault": "constant"}})
+    try:
+        rows = measure_entries(pool, [cell])
+        assert (rows[0].power_w, meter_of(pool, rows)) == (None, "")
+    finally:
+        pool.close()
