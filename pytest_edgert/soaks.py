@@ -184,7 +184,9 @@ def progress_line(title: str, plan: LatencyPlan, fields: Mapping[str, Plain]) ->
         return f"soak of {title}, {fields.get('phase', '')}"
     share = min(1.0, elapsed / plan.measure_s)
     bar = "#" * round(share * _BAR)
-    told = [f"soak of {title} [{bar:.<{_BAR}}] {share:.0%}", f"{_clock(plan.measure_s - elapsed)} left"]
+    left = _clock(plan.measure_s - elapsed)
+    # What matters first: a narrow terminal cuts the end of the line.
+    told = [f"[{bar:.<{_BAR}}] {share:.0%}, {left} left: soak of {title}"]
     n, percentile, estimate = fields.get("n"), fields.get("percentile"), fields.get("estimate_s")
     told += [f"{n:,} inferences"] if isinstance(n, int) else []
     if isinstance(percentile, float) and isinstance(estimate, float):

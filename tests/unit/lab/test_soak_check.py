@@ -18,7 +18,7 @@ PLAN = LatencyPlan(measure_s=600.0)
 )
 def test_the_line_of_progress_has_a_bar_and_the_time_that_is_left(elapsed_s: float, words: str) -> None:
     fields = {"phase": "sampling", "n": 12345, "elapsed_s": elapsed_s, "percentile": 95.0, "estimate_s": 0.0047}
-    assert progress_line("net on cpu", PLAN, fields) == f"soak of net on cpu {words}, 12,345 inferences, p95 4.7 ms"
+    assert progress_line("net on cpu", PLAN, fields) == f"{words}: soak of net on cpu, 12,345 inferences, p95 4.7 ms"
 
 
 def test_the_warm_up_of_a_soak_says_so() -> None:
