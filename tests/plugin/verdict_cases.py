@@ -27,7 +27,7 @@ import os
 import signal
 from pathlib import Path
 import pytest
-from pytest_edgert import checks, probing, recording
+from pytest_edgert import checks, cold_path, probing, recording
 from pytest_edgert.plugin import gate_checks
 from pytest_edgert.records import Amount, Cell, CheckRecord, Presence, PresenceState, Verdict
 
@@ -72,8 +72,10 @@ def make(name):
         return recording.record(CheckRecord(name, cell, Verdict(VERDICT), "because.", "Do this.", amounts=(amount,)))
     return check
 
-for name in ("signature", "placement", "size", "load", "memory", "determinism"):
+for name in ("signature", "placement", "size", "determinism"):
     PATCH.setattr(checks, "check_" + name, make(name))
+for name in ("load", "memory"):
+    PATCH.setattr(cold_path, "check_" + name, make(name))
 PATCH.setattr(gate_checks, "assert_latency", lambda plan, budget: recording.settle(make("latency")(plan)))
 PATCH.setattr(gate_checks, "check_agreement", lambda plan, panel: make("agreement")(plan))
 PATCH.setattr(probing, "probe", answer)
