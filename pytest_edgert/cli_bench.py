@@ -172,7 +172,8 @@ def _surroundings(chosen: argparse.Namespace) -> Surroundings:
 
 
 def _settings(chosen: argparse.Namespace) -> Settings:
-    from pytest_edgert.plugin.settings import DEFAULT_SEED, LARGEST_SEED, Settings
+    from pytest_edgert.plugin.option_values import LARGEST_SEED
+    from pytest_edgert.plugin.settings import DEFAULT_SEED, Settings
     from pytest_edgert.plugin.targets import read_options, read_shapes, read_target
     from pytest_edgert.units import parse_duration
 

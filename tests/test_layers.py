@@ -28,6 +28,7 @@ LAYERS = {
         "units",
         "recording",
         "bench_records",
+        "registered",
         "series",
     },
     "parts": {"devices", "runtimes", "measure", "verdicts", "agreement", "golden", "strategies"},

@@ -19,7 +19,8 @@ from pytest_edgert.plugin.targets import AUTO, options_for
 from pytest_edgert.records import Budget, PresenceState
 
 if TYPE_CHECKING:
-    from pytest_edgert.plugin.settings import AskedArrival, Settings
+    from pytest_edgert.plugin.option_values import AskedArrival
+    from pytest_edgert.plugin.settings import Settings
     from pytest_edgert.runtimes.artefact import Artefact
 
 

@@ -15,7 +15,7 @@ from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_agreement_ke
 from pytest_edgert.plugin.gate_blocks import BLOCK_LIMITS, check_asked
 from pytest_edgert.plugin.gate_soak import SoakKeys, read_soak_keys
 from pytest_edgert.plugin.not_yet import refuse
-from pytest_edgert.plugin.settings import AskedArrival
+from pytest_edgert.plugin.option_values import AskedArrival
 from pytest_edgert.plugin.toml_lines import key_lines
 from pytest_edgert.records import Budget
 from pytest_edgert.units import parse_duration, parse_size

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_edgert.devices.profile import Device
-    from pytest_edgert.plugin.settings import AskedArrival, Settings
+    from pytest_edgert.plugin.option_values import AskedArrival
+    from pytest_edgert.plugin.settings import Settings
 
 #: Fresh workers that must each give a latency verdict in acceptance.
 ACCEPTANCE_WORKERS = 3

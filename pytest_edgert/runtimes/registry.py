@@ -6,11 +6,11 @@ runtime really works is asked in a worker.
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from pytest_edgert import registered
 from pytest_edgert.contracts import RuntimeInfo
 from pytest_edgert.errors import UsageError
 
@@ -29,17 +29,7 @@ def adapter_references() -> dict[str, str]:
     Raises:
         UsageError: Two distributions register one name.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        owner = point.dist.name if point.dist is not None else "an unnamed distribution"
-        reference, first_owner = found.setdefault(point.name, (point.value, owner))
-        if reference != point.value:
-            raise UsageError(
-                f"Two adapters register the runtime {point.name!r}: {reference} of {first_owner} "
-                f"and {point.value} of {owner}.",
-                f"Uninstall one of them: pip uninstall {owner}",
-            )
-    return {name: found[name][0] for name in sorted(found)}
+    return registered.references(GROUP, "the runtime")
 
 
 def load_adapter(reference: str) -> Runtime:
@@ -48,23 +38,14 @@ def load_adapter(reference: str) -> Runtime:
     Raises:
         UsageError: The module cannot be imported, or what it holds is not a runtime.
     """
-    module_name, _, attribute = reference.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:
+    found = registered.load(reference, "the runtime adapter")
+    lacking = registered.lacking(found, _MEMBERS)
+    if lacking or not isinstance(getattr(found, "info", None), RuntimeInfo):
         raise UsageError(
-            f"The runtime adapter {reference} cannot be loaded: {type(error).__name__}: {error}.",
-            f"Repair or uninstall the distribution that brings {module_name!r}.",
-        ) from error
-    missing = [name for name in _MEMBERS if not hasattr(found, name)]
-    if missing or not isinstance(found.info, RuntimeInfo):
-        what = f"it has no {', '.join(missing)}" if missing else "its info is not a RuntimeInfo"
-        raise UsageError(
-            f"The runtime adapter {reference} is not a runtime: {what}.",
+            f"The runtime adapter {reference} is not a runtime: {lacking or 'its info is not a RuntimeInfo'}.",
             "An adapter satisfies pytest_edgert.contracts.Runtime; see docs/adapters.md.",
         )
-    runtime: Runtime = found
-    return runtime
+    return cast("Runtime", found)
 
 
 def runtimes() -> dict[str, Runtime]:

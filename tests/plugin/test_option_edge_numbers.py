@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_edgert.plugin.settings import DEFAULT_SEED, Inconclusive
+from pytest_edgert.plugin.option_values import Inconclusive
+from pytest_edgert.plugin.settings import DEFAULT_SEED
 from pytest_edgert.plugin.state import settings_of
 
 

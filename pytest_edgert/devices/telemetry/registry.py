@@ -5,10 +5,9 @@ A worker loads a meter by its reference alone; only the controller reads entry p
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from pytest_edgert import registered
 from pytest_edgert.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,17 +25,7 @@ def meter_references() -> dict[str, str]:
     Raises:
         UsageError: Two distributions register one name.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for point in importlib.metadata.entry_points(group=GROUP):
-        owner = point.dist.name if point.dist is not None else "an unnamed distribution"
-        reference, first_owner = found.setdefault(point.name, (point.value, owner))
-        if reference != point.value:
-            raise UsageError(
-                f"Two distributions register the meter {point.name!r}: {reference} of {first_owner} "
-                f"and {point.value} of {owner}.",
-                f"Uninstall one of them: pip uninstall {owner}",
-            )
-    return {name: found[name][0] for name in sorted(found)}
+    return registered.references(GROUP, "the meter")
 
 
 def load_meter(reference: str) -> Meter:
@@ -45,19 +34,11 @@ def load_meter(reference: str) -> Meter:
     Raises:
         UsageError: The module cannot be imported, or what it holds is not a meter.
     """
-    module_name, _, attribute = reference.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:
+    found = registered.load(reference, "the meter")
+    lacking = registered.lacking(found, _MEMBERS)
+    if lacking:
         raise UsageError(
-            f"The meter {reference} cannot be loaded: {type(error).__name__}: {error}.",
-            f"Repair or uninstall the distribution that brings {module_name!r}.",
-        ) from error
-    missing = [name for name in _MEMBERS if not hasattr(found, name)]
-    if missing:
-        raise UsageError(
-            f"{reference} is not a meter: it has no {', '.join(missing)}.",
+            f"{reference} is not a meter: {lacking}.",
             "A meter satisfies pytest_edgert.contracts.Meter; see docs/telemetry.md.",
         )
-    meter: Meter = found
-    return meter
+    return cast("Meter", found)

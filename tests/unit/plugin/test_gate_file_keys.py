@@ -8,7 +8,7 @@ from pytest_edgert.contracts import Target
 from pytest_edgert.errors import NotYetError, UsageError
 from pytest_edgert.plugin.gate_file import GateFile, read_gate_file
 from pytest_edgert.plugin.gate_soak import SoakKeys
-from pytest_edgert.plugin.settings import AskedArrival
+from pytest_edgert.plugin.option_values import AskedArrival
 from pytest_edgert.records import Arrival, Budget
 
 WHOLE = """
