@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_edgert.harness import Finding, run_check
+from pytest_edgert.harness import Finding, doubted, run_check
 from pytest_edgert.latencies import confirmed
 from pytest_edgert.records import BlockPlan, BlockTest, CheckRecord, Plain, Verdict
 from pytest_edgert.sessions import EdgeSession
@@ -54,11 +54,9 @@ def _find_energy(session: EdgeSession, limit: tuple[float, str] | None, idle_s: 
                 idle_timeout_s=session.pool.deadlines.infer_s,
             )
         run.progress("")
-    return replace(
-        _judged(found, plan, limit[1] if limit else ""),
-        sensors=found.series.sensors(),
-        conditions={**{f"before.{k}": v for k, v in before.items()}, **run.conditions()},
-    )
+    conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
+    finding = replace(_judged(found, plan, limit[1] if limit else ""), conditions=conditions)
+    return doubted(finding, found.series, found.window_ns, run.rules)
 
 
 def _judged(found: EnergySamples, plan: BlockPlan, source: str) -> Finding:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from pytest_edgert import clock, recording
 from pytest_edgert.errors import EdgertError, TargetMissingError, UnsupportedModelError, UsageError
@@ -28,6 +29,10 @@ from pytest_edgert.records import (
     Verdict,
 )
 from pytest_edgert.sessions import EdgeSession
+
+if TYPE_CHECKING:
+    from pytest_edgert.series import Series
+    from pytest_edgert.verdicts.trust import Rules
 
 #: Errors that are about the choice of target or the command line, not about the cell: they end no check.
 _NOT_A_VERDICT = (UnsupportedModelError, TargetMissingError, UsageError)
@@ -105,3 +110,24 @@ def environment(session: EdgeSession) -> Environment:
         python=sys.version.split()[0],
         tool_version=version("pytest-edgert"),
     )
+
+
+def doubted(found: Finding, series: Series, window_ns: tuple[int, int], rules: Rules | None) -> Finding:
+    """Return a finding with what sensors said beside it, INVALID where that voids it.
+
+    Args:
+        found: What the figures say, with the readings in words.
+        series: What sensors said, on the clock of the window.
+        window_ns: When the figures were taken.
+        rules: The profile's; None for what holds on any device.
+    """
+    from pytest_edgert.verdicts import trust
+
+    told = trust.told_by_texts(found.conditions or {}, rules)
+    doubts = (*found.doubts, *trust.distrusted(series, window_ns, found.verdict, rules), *told)
+    void = trust.voiding(doubts, found.verdict)
+    found = replace(found, sensors=series.sensors(), doubts=doubts)
+    if void is None:
+        return found
+    reason = f"{void.sentence}; without that: {found.reason}"
+    return replace(found, verdict=Verdict.INVALID, reason=reason, remedy=void.remedy)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_edgert import clock
 from pytest_edgert.errors import NotRunError, WorkerError
 from pytest_edgert.evidence import Attempt
-from pytest_edgert.harness import Finding, run_check
+from pytest_edgert.harness import Finding, doubted, run_check
 from pytest_edgert.recording import running_test
 from pytest_edgert.records import Arrival, Budget, CheckRecord, LatencyPlan, Plain, Verdict, worst
 from pytest_edgert.samples_kept import keep_samples, lost
@@ -137,7 +137,7 @@ def _measure_once(
 
 
 def _judged(
-    session: EdgeSession, plan: LatencyPlan, samples: LatencySamples, conditions: Mapping[str, Plain], slept_s: float
+    session: EdgeSession, plan: LatencyPlan, samples: LatencySamples, conditions: Mapping[str, Plain], asleep_s: float
 ) -> Finding:
     """Return what the samples, what sensors said beside them and the clocks come to."""
     from pytest_edgert.verdicts import trust
@@ -156,27 +156,16 @@ def _judged(
     judged = in_open_loop(judged, samples, plan)
     path, digest = keep_samples(session, "latency", samples)
     verdict, reason, remedy = confirmed(samples.stop_reason, judged.verdict, judged.reason, judged.remedy)
-    rules = session.pool.run.rules
-    doubts = (
-        *judged.doubts,
-        *trust.slept(slept_s),
-        *trust.distrusted(samples.series, samples.window_ns, verdict, rules),
-        *trust.told_by_texts(conditions, rules),
-        *trust.first_value(samples.durations_ns),
-    )
-    void = trust.voiding(doubts, verdict)
-    if void is not None:
-        verdict, reason, remedy = Verdict.INVALID, f"{void.sentence}; without that: {judged.reason}", void.remedy
-    return Finding(
+    found = Finding(
         verdict,
         reason,
         remedy,
         latency=replace(judged.latency, samples_path=path, samples_sha256=digest),
         notes=tuple(f"sensor {name}: {told}" for name, told in samples.troubles.items()),
-        sensors=samples.series.sensors(),
-        doubts=doubts,
+        doubts=(*judged.doubts, *trust.slept(asleep_s), *trust.first_value(samples.durations_ns)),
         conditions=conditions,
     )
+    return doubted(found, samples.series, samples.window_ns, session.pool.run.rules)
 
 
 def slept_s(before_ns: int | None) -> float:

@@ -12,6 +12,9 @@ from pytest_edgert.errors import ProtocolError
 from pytest_edgert.records import Sensor
 from pytest_edgert.tensors import Array
 
+#: Names of a series' arrays on a pipe and in a file.
+READINGS = ("readings_times_ns", "readings")
+
 
 @dataclass(frozen=True, slots=True)
 class Series:

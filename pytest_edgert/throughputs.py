@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert.contracts import OptionValue
 from pytest_edgert.errors import UsageError
-from pytest_edgert.harness import Finding, run_check
+from pytest_edgert.harness import Finding, doubted, run_check
 from pytest_edgert.latencies import confirmed
 from pytest_edgert.records import BlockPlan, BlockTest, CheckRecord, Plain, Verdict
 from pytest_edgert.sessions import EdgeSession
@@ -72,13 +72,10 @@ def _find_throughput(session: EdgeSession, wanted: ThroughputWanted) -> Finding:
         detail={**found.detail, "threads": dict(opened.options).get("threads")},
     )
     verdict, reason, remedy = confirmed(found.stop_reason, judged.verdict, *_explained(judged, found.stop_reason))
-    return Finding(
-        verdict,
-        reason,
-        remedy,
-        blocks=(judged,),
-        conditions={**{f"before.{k}": v for k, v in before.items()}, **run.conditions()},
-    )
+    conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
+    notes = tuple(f"sensor {name}: {told}" for name, told in found.refused.items())
+    finding = Finding(verdict, reason, remedy, blocks=(judged,), notes=notes, conditions=conditions)
+    return doubted(finding, found.series, found.window_ns, run.rules)
 
 
 def block_plan(session: EdgeSession) -> BlockPlan:

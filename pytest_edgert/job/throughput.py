@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from pytest_edgert import clock
 from pytest_edgert.contracts import Session
 from pytest_edgert.errors import MeasurementInvalidError
 from pytest_edgert.job.beside import Report
+from pytest_edgert.job.watch import Watch
 from pytest_edgert.measure.blocks import BlockValues
 from pytest_edgert.measure.samples import SUFFICED
 from pytest_edgert.measure.streams import States, Streams, open_streams
@@ -64,22 +67,26 @@ def measure_throughput(
     single = session.infer(feeds)
     streams = open_streams(session, feeds, plan.streams, now_ns)
     values: list[float] = []
-    with streams:
+    with streams, closing(Watch(plan.meters, sysroot=Path(plan.sysroot), now_ns=now_ns)) as watch:
         before = _warm_up(streams, plan, report, began)
         warm_s = (now_ns() - began) / 1e9
+        watch.read_now()
         reason = ""
         while not reason:
             after = _next_block(streams, before, plan, began)
             if after is not None:
                 values.append(_per_second(before, after) * plan.batch)
                 before = after
+            watch.look()
             elapsed_s = (now_ns() - began) / 1e9
             report({"phase": "blocks", "n": len(values), "elapsed_s": elapsed_s, "estimate_per_s": _median(values)})
             reason = _reason_to_stop(values, plan, elapsed_s)
+        watch.read_now()
+        series, troubles = watch.series(), {**watch.dropped, **watch.troubles()}
     for number, outputs in enumerate(streams.outputs(), start=1):
         _check_outputs(outputs, single, f"stream {number} of {plan.streams}")
     detail = {"streams": plan.streams, "batch": plan.batch, "warm_up_s": warm_s, "inferences": _finished(before)}
-    return BlockValues({"throughput": np.array(values)}, reason, detail)
+    return BlockValues({"throughput": np.array(values)}, reason, detail, troubles, series)
 
 
 def _warm_up(streams: Streams, plan: BlockPlan, report: Report, began: int) -> States:

@@ -37,6 +37,13 @@ class EnergySamples:
     period_s: float = 0.0
     troubles: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def window_ns(self) -> tuple[int, int]:
+        """From the first block's first reading to the last one's last, on the worker's clock; (0, 0) without blocks."""
+        if not len(self.edges):
+            return 0, 0
+        return int(self.series.times_ns[self.edges[0][0]]), int(self.series.times_ns[self.edges[-1][1]])
+
     def header(self) -> dict[str, Any]:
         """Return the plain part for the worker's pipe."""
         return {
