@@ -9,7 +9,7 @@ from pytest_edgert.harness import Finding, doubted, run_check
 from pytest_edgert.latencies import confirmed
 from pytest_edgert.records import BlockPlan, BlockTest, CheckRecord, Plain, Verdict
 from pytest_edgert.sessions import EdgeSession
-from pytest_edgert.throughputs import block_plan, progress_line
+from pytest_edgert.throughputs import block_plan, far_beyond, progress_line
 
 if TYPE_CHECKING:
     from pytest_edgert.measure.energy import EnergySamples
@@ -56,7 +56,8 @@ def _find_energy(session: EdgeSession, limit: tuple[float, str] | None, idle_s: 
         run.progress("")
     conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
     finding = replace(_judged(found, plan, limit[1] if limit else ""), conditions=conditions)
-    return doubted(finding, found.series, found.window_ns, run.rules)
+    by_load = not (finding.blocks and far_beyond(finding.blocks[0]))
+    return doubted(finding, found.series, found.window_ns, run.rules, by_load=by_load)
 
 
 def _judged(found: EnergySamples, plan: BlockPlan, source: str) -> Finding:

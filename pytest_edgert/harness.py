@@ -112,7 +112,9 @@ def environment(session: EdgeSession) -> Environment:
     )
 
 
-def doubted(found: Finding, series: Series, window_ns: tuple[int, int], rules: Rules | None) -> Finding:
+def doubted(
+    found: Finding, series: Series, window_ns: tuple[int, int], rules: Rules | None, *, by_load: bool = True
+) -> Finding:
     """Return a finding with what sensors said beside it, INVALID where that voids it.
 
     Args:
@@ -120,11 +122,12 @@ def doubted(found: Finding, series: Series, window_ns: tuple[int, int], rules: R
         series: What sensors said, on the clock of the window.
         window_ns: When the figures were taken.
         rules: The profile's; None for what holds on any device.
+        by_load: Whether work of others could have caused a FAIL.
     """
     from pytest_edgert.verdicts import trust
 
     told = trust.told_by_texts(found.conditions or {}, rules)
-    doubts = (*found.doubts, *trust.distrusted(series, window_ns, found.verdict, rules), *told)
+    doubts = (*found.doubts, *trust.distrusted(series, window_ns, found.verdict, rules, by_load=by_load), *told)
     void = trust.voiding(doubts, found.verdict)
     found = replace(found, sensors=series.sensors(), doubts=doubts)
     if void is None:

@@ -165,7 +165,19 @@ def _judged(
         doubts=(*judged.doubts, *trust.slept(asleep_s), *trust.first_value(samples.durations_ns)),
         conditions=conditions,
     )
-    return doubted(found, samples.series, samples.window_ns, session.pool.run.rules)
+    rules = session.pool.run.rules
+    return doubted(found, samples.series, samples.window_ns, rules, by_load=not _breaks_unloaded(judged, samples, plan))
+
+
+def _breaks_unloaded(judged: LatencyJudgement, samples: LatencySamples, plan: LatencyPlan) -> bool:
+    """Whether a FAIL is there without any load: the fastest tenth breaks a budget, or is served slower than requests come."""
+    from pytest_edgert.verdicts.latency import limit_ns
+    from pytest_edgert.verdicts.trust import fastest_breaks
+
+    failed = [part.budget for part in judged.latency.budgets if part.verdict is Verdict.FAIL]
+    if fastest_breaks(samples.durations_ns, [limit_ns(budget) for budget in failed]):
+        return True
+    return samples.service_ns is not None and fastest_breaks(samples.service_ns, [plan.arrival.interval_s * 1e9])
 
 
 def slept_s(before_ns: int | None) -> float:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: The option of a runtime that compiles for so many inferences at once.
 STREAMS = "streams"
 _BATCH = "dimension.batch"
+#: Others on a machine take a share of its time; a limit so many times as far is missed by the model itself.
+FAR = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,15 @@ def _find_throughput(session: EdgeSession, wanted: ThroughputWanted) -> Finding:
     conditions = {**{f"before.{k}": v for k, v in before.items()}, **run.conditions()}
     notes = tuple(f"sensor {name}: {told}" for name, told in found.refused.items())
     finding = Finding(verdict, reason, remedy, blocks=(judged,), notes=notes, conditions=conditions)
-    return doubted(finding, found.series, found.window_ns, run.rules)
+    return doubted(finding, found.series, found.window_ns, run.rules, by_load=not far_beyond(judged))
+
+
+def far_beyond(judged: BlockTest) -> bool:
+    """Return whether even the best block is so far beyond the limit that no load of others explains it."""
+    if judged.limit is None or not judged.values:
+        return False
+    best = max(judged.values) if judged.at_least else min(judged.values)
+    return best * FAR < judged.limit if judged.at_least else best > FAR * judged.limit
 
 
 def block_plan(session: EdgeSession) -> BlockPlan:

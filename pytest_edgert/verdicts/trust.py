@@ -2,12 +2,13 @@
 
 Pure functions of a series of readings and the rules of the device's profile. A sign *voids* where the figure is not
 that of the device as it was meant to be measured; otherwise it is told beside the verdict, whatever that is. A FAIL
-that a busy host may have caused is voided, a PASS in spite of it is not: a disturbance makes latency longer.
+that a busy host may have caused is voided, a PASS in spite of it is not: a disturbance makes latency longer. It does not
+make every inference longer, so a FAIL that the fastest tenth of the samples shares is nobody else's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +27,8 @@ _OTHERS_TOLD, _WAITED_TOLD = 0.25, 0.01
 _OTHERS_VOID, _WAITED_VOID = 0.5, 0.05
 #: Share of the machine's time that a hypervisor gave to other guests: told, and voiding a FAIL.
 _STOLEN_TOLD, _STOLEN_VOID = 0.02, 0.10
+#: Share of samples that a busy host leaves alone.
+_FASTEST = 0.1
 #: Cooling devices that work by making a processor slower; a fan that turns is no throttling.
 _SLOWING = ("processor", "cpufreq", "devfreq", "powerclamp", "cpuidle")
 
@@ -46,7 +49,13 @@ class Rules:
 
 
 def distrusted(
-    series: Series, window_ns: tuple[int, int], verdict: Verdict, rules: Rules | None = None, *, peak: bool = True
+    series: Series,
+    window_ns: tuple[int, int],
+    verdict: Verdict,
+    rules: Rules | None = None,
+    *,
+    peak: bool = True,
+    by_load: bool = True,
 ) -> tuple[Doubt, ...]:
     """Return every sign against a figure that was measured in a window, those that void it first.
 
@@ -56,11 +65,12 @@ def distrusted(
         verdict: What the samples say.
         rules: The profile's; the defaults when left out.
         peak: Whether the figure stands for the device unthrottled; in a soak throttling is what is looked for.
+        by_load: Whether work of others could have caused a FAIL: not where even undisturbed inferences break the limit.
     """
     rules = Rules() if rules is None else rules
     seen = within(series, window_ns)
     found = [*_throttled(seen, rules), *_hot(seen, rules)] if peak else []
-    found += [*_clocks(seen), *_warmer(seen), *_busy(seen, verdict)]
+    found += [*_clocks(seen), *_warmer(seen), *_busy(seen, voidable=verdict is Verdict.FAIL and by_load)]
     return tuple(sorted(found, key=lambda doubt: not doubt.voids))
 
 
@@ -94,6 +104,13 @@ def first_value(durations_ns: Array) -> tuple[Doubt, ...]:
         f"the first counted sample took {durations_ns[0] / median:.0f} times the median: the warm-up was too short"
     )
     return (Doubt("first-value", sentence, "Warm up for longer: [measure] warmup in the profile."),)
+
+
+def fastest_breaks(durations_ns: Array, limits_ns: Sequence[float]) -> bool:
+    """Return whether even the fastest tenth of the samples lies above one of the limits: no load explains that."""
+    if not len(durations_ns) or not limits_ns:
+        return False
+    return float(np.quantile(durations_ns, _FASTEST)) > min(limits_ns)
 
 
 def slept(suspended_s: float) -> tuple[Doubt, ...]:
@@ -160,7 +177,7 @@ def _warmer(seen: Series) -> Iterator[Doubt]:
             yield Doubt("warming", sentence, "Judge it hot with --edge-sustained.")
 
 
-def _busy(seen: Series, verdict: Verdict) -> Iterator[Doubt]:
+def _busy(seen: Series, *, voidable: bool) -> Iterator[Doubt]:
     if len(seen.times_ns) < 2:
         return
     span_s = (int(seen.times_ns[-1]) - int(seen.times_ns[0])) / 1e9
@@ -168,11 +185,11 @@ def _busy(seen: Series, verdict: Verdict) -> Iterator[Doubt]:
     others, waited = max(0.0, machine - own) / span_s, _grown(seen.of("run_delay_s.process")) / span_s
     stolen = _grown(seen.of("cpu_steal_s.machine")) / span_s
     if others >= _OTHERS_TOLD and waited >= _WAITED_TOLD:
-        voids = verdict is Verdict.FAIL and others >= _OTHERS_VOID and waited >= _WAITED_VOID
+        voids = voidable and others >= _OTHERS_VOID and waited >= _WAITED_VOID
         sentence = f"the host was busy: others used {others:.1f} CPUs, and threads of the runtime waited {waited:.2g} s of each second for one"
         yield Doubt("busy-host", sentence, "Stop what else runs there, and measure again.", voids=voids, passing=True)
     if stolen >= _STOLEN_TOLD:
-        voids = verdict is Verdict.FAIL and stolen >= _STOLEN_VOID
+        voids = voidable and stolen >= _STOLEN_VOID
         sentence = f"the hypervisor gave {stolen:.2g} CPUs of this machine's time to others"
         yield Doubt("stolen", sentence, "Measure on a machine of its own.", voids=voids, passing=True)
 

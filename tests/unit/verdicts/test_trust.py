@@ -5,7 +5,16 @@ import pytest
 
 from pytest_edgert.records import Verdict
 from pytest_edgert.series import Series, make_series
-from pytest_edgert.verdicts.trust import Rules, distrusted, first_value, slept, told_by_texts, voiding, within
+from pytest_edgert.verdicts.trust import (
+    Rules,
+    distrusted,
+    fastest_breaks,
+    first_value,
+    slept,
+    told_by_texts,
+    voiding,
+    within,
+)
 
 S = 10**9
 WINDOW = (1 * S, 9 * S)
@@ -112,6 +121,25 @@ def test_a_busy_host_voids_a_fail_that_it_may_have_caused_and_never_a_pass(other
     found = distrusted(busy(others, waited), WINDOW, verdict)
     assert [doubt.voids for doubt in found] == expected
     assert all(doubt.kind == "busy-host" and "waited" in doubt.sentence for doubt in found)
+
+
+def test_a_fail_that_load_cannot_explain_stands_on_a_busy_host_which_is_told():
+    (doubt,) = distrusted(busy(1.0, 0.3), WINDOW, Verdict.FAIL, by_load=False)
+    assert (doubt.kind, doubt.voids) == ("busy-host", False)
+
+
+@pytest.mark.parametrize(
+    ("durations", "limits", "expected"),
+    [
+        ([2] * 100, [1], True),
+        ([1] * 11 + [9] * 89, [1], False),
+        ([1] * 9 + [9] * 91, [1], True),
+        ([], [1], False),
+        ([2], [], False),
+    ],
+)
+def test_the_fastest_tenth_tells_whether_load_explains_a_fail(durations, limits, expected):
+    assert fastest_breaks(np.array(durations), limits) is expected
 
 
 def test_time_stolen_by_the_hypervisor_is_told():
