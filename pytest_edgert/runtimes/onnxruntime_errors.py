@@ -68,6 +68,11 @@ def _operator(found: re.Match[str], artefact: Path, accelerator: str) -> EdgertE
     )
 
 
+def _unsupported(found: re.Match[str], artefact: Path, accelerator: str) -> EdgertError:
+    said = _short(found[0]).removeprefix("Exception during initialization: ")
+    return UnsupportedModelError(f"onnxruntime:{accelerator} cannot run {artefact.name}: {said}", _OPERATOR_REMEDY)
+
+
 def _opset(found: re.Match[str], artefact: Path, accelerator: str) -> EdgertError:
     return UnsupportedModelError(
         f"{artefact.name} is newer than this onnxruntime (target {accelerator}): {_short(found[0])}.",
@@ -114,6 +119,8 @@ _OPENING: tuple[tuple[str, Callable[[re.Match[str], Path, str], EdgertError]], .
     (r"fallback to CPU EP has been explicitly disabled", _fallback),
     (r"([Ii]nvalid|[Uu]nknown) [\w ]*option.*", _option),
     (r"implementation for (?P<operator>[\w.:]+)\((?P<version>-?\d+)\) node with name '(?P<node>[^']*)'", _operator),
+    (r"Failed to find kernel for (?P<operator>[\w.:]+)\((?P<version>-?\d+)\) \(node:'(?P<node>[^']*)'", _operator),
+    (r"Exception during initialization: .*not supported.*", _unsupported),
     (r"(?P<domain>[\w.]*):(?P<operator>\w+)\((?P<version>-?\d+)\) is not a registered function/op", _operator),
     (
         r'In Node, \("(?P<node>[^"]*)", \w+, "(?P<domain>[^"]*)".*No Op registered for (?P<operator>\w+) '

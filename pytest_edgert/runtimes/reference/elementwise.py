@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pytest_edgert.errors import UnsupportedModelError
 from pytest_edgert.runtimes.reference.linear import added, negated, spread
 from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Reach, needed, of_arrays, optional
-from pytest_edgert.runtimes.reference.values import Term, Value, computed, from_terms, is_floating, replaced, single
+from pytest_edgert.runtimes.reference.values import Term, Value, computed, from_terms, replaced, single
 from pytest_edgert.tensors import Array
 
 
@@ -75,7 +74,7 @@ def sigmoid(_node: Node, x: Array) -> Array:
 
 def hard_sigmoid(node: Node, x: Array) -> Array:
     """HardSigmoid."""
-    alpha, beta = (_float32(node.get(name, default)) for name, default in (("alpha", 0.2), ("beta", 0.5)))
+    alpha, beta = (float32_of(node.get(name, default)) for name, default in (("alpha", 0.2), ("beta", 0.5)))
     return np.clip(alpha * x + beta, 0.0, 1.0)
 
 
@@ -104,7 +103,7 @@ def log_softmax(node: Node, x: Array) -> Array:
 def batch_normalization(node: Node, x: Array, *parameters: Array) -> Array:
     """BatchNormalization as it infers: scale, bias, mean and variance, one of each per channel."""
     shape = (1, -1, *(1,) * (x.ndim - 2)) if x.ndim > 1 else (-1,)
-    epsilon = _float32(node.get("epsilon", 1e-5))
+    epsilon = float32_of(node.get("epsilon", 1e-5))
     scale, bias, mean, variance = (parameter.reshape(shape) for parameter in parameters)
     return np.asarray((x - mean) * (scale / np.sqrt(variance + epsilon)) + bias)
 
@@ -155,32 +154,15 @@ def binary(function: Callable[[Array, Array], Any], reach: Reach = Reach.LEAVES)
 
 def leaky(node: Node, x: Array) -> Array:
     """LeakyRelu."""
-    return np.where(x < 0, x * _float32(node.get("alpha", 0.01)), x)
+    return np.where(x < 0, x * float32_of(node.get("alpha", 0.01)), x)
 
 
 def elu(node: Node, x: Array) -> Array:
     """Elu."""
-    return np.where(x < 0, _float32(node.get("alpha", 1.0)) * np.expm1(np.minimum(x, 0)), x)
+    return np.where(x < 0, float32_of(node.get("alpha", 1.0)) * np.expm1(np.minimum(x, 0)), x)
 
 
-def cast(node: Node, arguments: Arguments) -> Value:
-    """Cast: rounds once to a narrower type; a float32 that is float32 already is left as it is.
-
-    Out of range and NaN to integers are unspecified by ONNX; here they do what NumPy does on this machine.
-    """
-    from onnx.helper import tensor_dtype_to_np_dtype
-
-    x = needed(node, arguments, 0)
-    target = tensor_dtype_to_np_dtype(int(node.attributes["to"]))
-    if target.name == x.dtype:
-        return x
-    if target.name.startswith(("float8", "float4")):
-        raise UnsupportedModelError(f"Node {node.label} casts to {target.name}, which the reference does not do.")
-    array = x.array.astype(target)
-    return Value(array.astype(np.float64), target.name) if is_floating(target.name) else Value(array, target.name)
-
-
-def _float32(number: float) -> float:
+def float32_of(number: float) -> float:
     """Return an attribute as the file holds it: a float32."""
     return float(np.float32(number))
 
@@ -191,7 +173,6 @@ OPERATORS = {
     "Mul": Operator(multiply, Reach.PRODUCTS),
     "Relu": Operator(relu, Reach.KEEPS),
     "Clip": Operator(clip, Reach.KEEPS),
-    "Cast": Operator(cast, Reach.LEAVES),
     "Where": Operator(where, Reach.LEAVES),
     "Div": of_arrays(divide),
     "Pow": of_arrays(power),

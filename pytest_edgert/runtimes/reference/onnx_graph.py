@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_edgert.errors import ArtefactError, UnsupportedModelError
-from pytest_edgert.runtimes.reference import elementwise, linear, moves, pooling, quantized, recurrent, reductions
-from pytest_edgert.runtimes.reference.nodes import Node, Operator, Rule, Trust, needed
+from pytest_edgert.runtimes.reference import (
+    casting,
+    detection,
+    elementwise,
+    functions,
+    indexing,
+    linear,
+    moves,
+    normalizing,
+    pooling,
+    quantized,
+    recurrent,
+    reductions,
+    resampling,
+    sampling,
+    transposed,
+)
+from pytest_edgert.runtimes.reference.control import control
+from pytest_edgert.runtimes.reference.nodes import Node, Operator, Rule, Trust
 from pytest_edgert.runtimes.reference.onnx_fallback import fallback
 from pytest_edgert.runtimes.reference.onnx_model import import_onnx
 from pytest_edgert.runtimes.reference.trust import trust_of
@@ -20,7 +37,15 @@ OPERATORS: Mapping[tuple[str, str], Operator] = {
     **{
         ("", name): operator
         for table in (
+            casting.OPERATORS,
+            detection.OPERATORS,
             elementwise.OPERATORS,
+            functions.OPERATORS,
+            indexing.OPERATORS,
+            normalizing.OPERATORS,
+            resampling.OPERATORS,
+            sampling.OPERATORS,
+            transposed.OPERATORS,
             linear.OPERATORS,
             moves.OPERATORS,
             pooling.OPERATORS,
@@ -32,6 +57,8 @@ OPERATORS: Mapping[tuple[str, str], Operator] = {
     },
     **{("com.microsoft", name): operator for name, operator in quantized.MICROSOFT.items()},
 }
+#: Operators that hold graphs of their own.
+CONTROL = {"If", "Loop", "Scan"}
 #: Attributes by which operator sets before 7 broadcast; nothing since has them.
 _OLD = {"broadcast", "consumed_inputs"}
 Tensors = MutableMapping[str, Value]
@@ -39,18 +66,19 @@ Tensors = MutableMapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node with its rule or, for If, its two branches; `forgets` are tensors that no later node reads."""
+    """One node with its rule or the graphs that it runs; `forgets` are tensors that no later node reads."""
 
     node: Node
     rule: Rule | None
-    branches: Mapping[str, Graph]
+    bodies: Mapping[str, Graph]
     forgets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph or subgraph: its constants, its steps in order, its outputs, and the trust in every node."""
+    """A graph or subgraph: its inputs, its constants, its steps in order, its outputs, and the trust in every node."""
 
+    inputs: tuple[str, ...]
     constants: Mapping[str, Value]
     steps: tuple[Step, ...]
     outputs: tuple[str, ...]
@@ -64,22 +92,18 @@ class Graph:
         """
         tensors.update(self.constants)
         for step in self.steps:
-            made = _branch(step, tensors) if step.rule is None else _apply(step.node, step.rule, tensors)
+            made = control(step.node, step.bodies, tensors) if step.bodies else _apply(step, tensors)
             tensors.update(zip(step.node.outputs, made, strict=False))
             for name in step.forgets:
                 tensors.pop(name, None)
         return [tensors[name] for name in self.outputs]
 
 
-def _apply(node: Node, rule: Rule, tensors: Tensors) -> tuple[Value, ...]:
-    made = rule(node, [tensors[name] if name else None for name in node.inputs])
+def _apply(step: Step, tensors: Tensors) -> Sequence[Value]:
+    if step.rule is None:
+        raise UnsupportedModelError(f"The reference lacks the operator of node {step.node.label}.")
+    made = step.rule(step.node, [tensors[name] if name else None for name in step.node.inputs])
     return made if isinstance(made, tuple) else (made,)
-
-
-def _branch(step: Step, tensors: Tensors) -> list[Value]:
-    condition = needed(step.node, [tensors[name] for name in step.node.inputs], 0)
-    chosen = step.branches["then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"]
-    return chosen.run(dict(tensors))
 
 
 def build(artefact: Path, model: Any) -> Graph:
@@ -125,11 +149,12 @@ class _Builder:
         outputs = tuple(value.name for value in proto.output)
         trust = [
             (node.operator, one)
-            for (node, _), one in zip(judged, trust_of(judged, names), strict=True)
-            if node.operator != "If"
+            for (node, _), one in zip(judged, trust_of(judged, names if not around else constants), strict=True)
+            if node.operator not in CONTROL
         ]
-        trust += [pair for step in steps for branch in step.branches.values() for pair in branch.trust]
-        return Graph(constants, _forgetting(steps, proto, {*outputs, *around}), outputs, tuple(trust))
+        trust += [pair for step in steps for body in step.bodies.values() for pair in body.trust]
+        inputs = tuple(value.name for value in proto.input)
+        return Graph(inputs, constants, _forgetting(steps, proto, {*outputs, *around}), outputs, tuple(trust))
 
     def _constant(self, tensor: Any) -> Value:
         onnx = import_onnx()
@@ -153,8 +178,9 @@ class _Builder:
             attributes,
             self._versions.get(domain, 1),
         )
-        if (domain, proto.op_type) == ("", "If"):
-            return Step(node, None, {name: self.graph(body, known) for name, body in attributes.items()}), None
+        if not domain and proto.op_type in CONTROL:
+            bodies = {name: body for name, body in attributes.items() if hasattr(body, "node")}
+            return Step(node, None, {name: self.graph(body, known) for name, body in bodies.items()}), None
         operator = None if _is_training(proto) else OPERATORS.get((domain, proto.op_type))
         rule = operator.rule if operator and not _OLD & set(attributes) else None
         if operator is None:
@@ -198,7 +224,7 @@ def _forgetting(steps: list[Step], proto: Any, kept: set[str]) -> tuple[Step, ..
         if name not in kept:
             forgets.setdefault(index, []).append(name)
     return tuple(
-        Step(step.node, step.rule, step.branches, tuple(forgets.get(index, ()))) for index, step in enumerate(steps)
+        Step(step.node, step.rule, step.bodies, tuple(forgets.get(index, ()))) for index, step in enumerate(steps)
     )
 
 

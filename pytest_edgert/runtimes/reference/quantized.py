@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pytest_edgert.errors import UnsupportedModelError
+from pytest_edgert.runtimes.reference.casting import NARROW, narrowed, type_named
 from pytest_edgert.runtimes.reference.elementwise import leaky, sigmoid
 from pytest_edgert.runtimes.reference.elementwise import multiplied as elementwise_product
 from pytest_edgert.runtimes.reference.linear import added, convolved, multiplied
@@ -39,11 +40,7 @@ def _dequantized(node: Node, x: Value, scale: Value, zero_point: Value | None) -
     count = x.array.astype(np.float64)
     if zero_point is not None:
         count = count - _spread(node, zero_point.array.astype(np.float64), x.array.shape)
-    dtype = scale.dtype
-    if node.get("output_dtype", 0):
-        from onnx.helper import tensor_dtype_to_np_dtype
-
-        dtype = tensor_dtype_to_np_dtype(int(node.attributes["output_dtype"])).name
+    dtype = type_named(node.attributes["output_dtype"]) if node.get("output_dtype", 0) else scale.dtype
     array = np.asarray(count * factor)
     return Value(array, dtype) if x.is_float else Value(array, dtype, (Term(count, factor, 1),))
 
@@ -58,9 +55,10 @@ def quantized(node: Node, x: Value, scale: Value, zero_point: Value | None) -> V
     """Return a value on the grid of scale and zero point, of the type that the zero point (or `output_dtype`) has."""
     dtype = "uint8" if zero_point is None else zero_point.dtype
     if zero_point is None and node.get("output_dtype", 0):
-        from onnx.helper import tensor_dtype_to_np_dtype
-
-        dtype = tensor_dtype_to_np_dtype(int(node.attributes["output_dtype"])).name
+        dtype = type_named(node.attributes["output_dtype"])
+    if dtype in NARROW:
+        quotient = x.array / _spread(node, scale.array, x.array.shape)
+        return Value(narrowed(quotient, dtype, saturates=bool(node.get("saturate", 1))), dtype)
     if dtype not in RANGES:
         raise UnsupportedModelError(f"Node {node.label} quantises to {dtype}, which the reference does not do.")
     offset = np.zeros((), np.int64) if zero_point is None else zero_point.array
@@ -83,21 +81,21 @@ def _spread(node: Node, part: Array, shape: tuple[int, ...]) -> Array:
 
 
 def dynamic_quantize_linear(node: Node, arguments: Arguments) -> tuple[Value, ...]:
-    """DynamicQuantizeLinear, in float32 as its definition by other operators has it.
+    """DynamicQuantizeLinear, in float32 operation by operation, as its definition by other operators has it.
 
-    All zeros leave the scale open (the definition divides zero by it); here it is 1, as in ONNX Runtime.
+    All zeros leave the scale open (the definition divides zero by it); here it is 1, as in ONNX Runtime. NaN becomes
+    the zero point, and the zero point of a tensor with NaN is 0.
     """
     x = needed(node, arguments, 0).array.astype(np.float32)
     lowest = np.minimum(x.min(initial=0), np.float32(0))
     highest = np.maximum(x.max(initial=0), np.float32(0))
     scale = (highest - lowest) / np.float32(255) or np.float32(1)
-    zero_point = np.rint(np.clip(np.float32(0) - lowest / scale, 0, 255))
-    y = np.clip(np.rint(x / scale) + zero_point, 0, 255)
-    results = (y.astype(np.uint8), np.asarray(scale, np.float32), np.asarray(zero_point, np.uint8))
+    zero_point = np.nan_to_num(np.rint(np.clip(np.float32(0) - lowest / scale, 0, 255)))
+    y = np.clip(np.nan_to_num(np.rint(x / scale), nan=0.0) + zero_point, 0, 255)
     return (
-        Value(results[0], "uint8"),
-        Value(results[1].astype(np.float64), "float32", given=True),
-        Value(results[2], "uint8"),
+        Value(y.astype(np.uint8), "uint8"),
+        Value(np.asarray(scale, np.float64), "float32", given=True),
+        Value(np.asarray(zero_point, np.uint8), "uint8"),
     )
 
 

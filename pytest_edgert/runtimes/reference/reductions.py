@@ -39,6 +39,14 @@ def extreme(function: Callable[..., Any], *, lowest: bool) -> Callable[..., Any]
     return found
 
 
+def log_sum_exp(x: Array, **how: Any) -> Any:
+    """Return ``log Σ exp(x)`` without overflow."""
+    peak = x.max(axis=how["axis"], keepdims=True, initial=-np.inf)
+    peak = np.where(np.isfinite(peak), peak, 0.0)
+    total = np.log(np.sum(np.exp(x - peak), **how))
+    return total + (peak if how["keepdims"] else np.squeeze(peak, how["axis"]))
+
+
 def reduce_mean(node: Node, arguments: Arguments) -> Value:
     """ReduceMean; the mean of whole numbers on one grid is exact."""
     x = needed(node, arguments, 0)
@@ -82,6 +90,8 @@ OPERATORS = {
     "ReduceSumSquare": reduction(lambda x, **how: np.sum(x * x, **how)),
     "ReduceL1": reduction(lambda x, **how: np.sum(np.abs(x), **how)),
     "ReduceL2": reduction(lambda x, **how: np.sqrt(np.sum(x * x, **how))),
+    "ReduceLogSum": reduction(lambda x, **how: np.log(np.sum(x, **how))),
+    "ReduceLogSumExp": reduction(log_sum_exp),
     "ArgMax": extreme_index(np.argmax),
     "ArgMin": extreme_index(np.argmin),
 }

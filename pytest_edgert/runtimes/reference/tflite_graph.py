@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_edgert.errors import UnsupportedModelError
-from pytest_edgert.runtimes.reference import tflite_arrays, tflite_operators
+from pytest_edgert.runtimes.reference import tflite_arrays, tflite_names, tflite_operators, tflite_recurrent
 from pytest_edgert.runtimes.reference.nodes import Trust
 from pytest_edgert.runtimes.reference.rounding import Decision, half_away, half_even, quantize
 from pytest_edgert.runtimes.reference.tflite_model import Operation, Tensor, TfliteModel
@@ -17,7 +17,13 @@ from pytest_edgert.runtimes.reference.tflite_operators import TfliteOperator
 from pytest_edgert.runtimes.reference.values import Term, Value, given
 from pytest_edgert.tensors import Array
 
-OPERATORS: Mapping[int, TfliteOperator] = {**tflite_operators.OPERATORS, **tflite_arrays.OPERATORS}
+OPERATORS: Mapping[int, TfliteOperator] = {
+    **tflite_operators.OPERATORS,
+    **tflite_arrays.OPERATORS,
+    44: TfliteOperator(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", tflite_operators.same, exact=False, stateful=tflite_recurrent.sequence_lstm
+    ),
+}
 ROUNDINGS: dict[str, Decision] = {"half-even": half_even, "half-away": half_away}
 #: Operators that only move elements, or tell shapes.
 _MOVES = {"RESHAPE", "TRANSPOSE", "SPLIT", "PAD", "STRIDED_SLICE", "EXPAND_DIMS", "PACK", "MIRROR_PAD", "SHAPE"}
@@ -40,12 +46,25 @@ class TfliteGraph:
         for index, tensor in enumerate(model.tensors):
             if tensor.content is not None and index not in values:
                 values[index] = given(tensor.content)
+            elif tensor.is_variable:
+                values[index] = given(initial(tensor))
         for operation in model.operations:
-            made = OPERATORS[operation.code].rule(operation, self._arguments(operation, values))
+            made = self._apply(operation, self._arguments(operation, values))
             results = made if isinstance(made, tuple) else (made,)
             for index, value in zip(operation.outputs, results, strict=True):
                 values[index] = stored(model.tensors[index], value, self.rounding)
         return [values[port.index] for port in model.outputs]
+
+    def _apply(self, operation: Operation, arguments: list[Value | None]) -> Value | tuple[Value, ...]:
+        operator = OPERATORS[operation.code]
+        if operator.stateful is None:
+            return operator.rule(operation, arguments)
+
+        def keep(position: int, array: Array) -> Array:
+            tensor = self.model.tensors[operation.inputs[position]]
+            return real(tensor, stored(tensor, Value(array, "float32"), self.rounding)).array
+
+        return operator.stateful(operation, arguments, keep)
 
     def _arguments(self, operation: Operation, values: dict[int, Value]) -> list[Value | None]:
         found: list[Value | None] = []
@@ -57,6 +76,12 @@ class TfliteGraph:
             else:
                 found.append(real(self.model.tensors[index], values[index]))
         return found
+
+
+def initial(tensor: Tensor) -> Array:
+    """Return the state that an inference begins with: what stands for zero."""
+    zeros = np.zeros([length or 1 for length in tensor.shape], tensor.dtype)
+    return zeros + tensor.zero_point.astype(tensor.dtype)[0] if tensor.is_quantized else zeros
 
 
 def real(tensor: Tensor, value: Value) -> Value:
@@ -97,7 +122,7 @@ def build(artefact: Path, model: TfliteModel, rounding: str) -> TfliteGraph:
 
 
 def _name(operation: Operation) -> str:
-    return operation.custom or f"builtin operator {operation.code}"
+    return operation.custom or tflite_names.NAMES.get(operation.code, f"builtin operator {operation.code}")
 
 
 def _trust(tensors: Sequence[Tensor], operation: Operation) -> tuple[str, Trust]:

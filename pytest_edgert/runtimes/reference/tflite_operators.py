@@ -38,11 +38,15 @@ Rule = Callable[[Operation, Arguments], "Value | tuple[Value, ...]"]
 
 @dataclass(frozen=True, slots=True)
 class TfliteOperator:
-    """An operator: name in BuiltinOperator, rule, and whether it is exact between grids."""
+    """An operator: name in BuiltinOperator, rule, and whether it is exact between grids.
+
+    One that keeps state has the rule `stateful` instead, which is told how to round what it keeps.
+    """
 
     name: str
     rule: Rule
     exact: bool = True
+    stateful: Callable[[Operation, Arguments, Callable[[int, Array], Array]], Value] | None = None
 
 
 def first(arguments: Arguments, index: int = 0) -> Value:
@@ -205,7 +209,8 @@ def function_of(function: Callable[[Node, Array], Array]) -> Rule:
     )
 
 
-def _same(_operation: Operation, arguments: Arguments) -> Value:
+def same(_operation: Operation, arguments: Arguments) -> Value:
+    """Return the first input; what happens to it is a matter of grids."""
     return first(arguments)
 
 
@@ -216,7 +221,7 @@ OPERATORS = {
     2: TfliteOperator("CONCATENATION", concatenation),
     3: TfliteOperator("CONV_2D", conv),
     4: TfliteOperator("DEPTHWISE_CONV_2D", depthwise_conv),
-    6: TfliteOperator("DEQUANTIZE", _same),
+    6: TfliteOperator("DEQUANTIZE", same),
     9: TfliteOperator("FULLY_CONNECTED", fully_connected),
     14: TfliteOperator("LOGISTIC", function_of(elementwise.sigmoid), exact=False),
     17: TfliteOperator("MAX_POOL_2D", lambda o, a: pool(o, a, largest=True)),
@@ -231,6 +236,6 @@ OPERATORS = {
     40: TfliteOperator("MEAN", mean_of),
     41: TfliteOperator("SUB", lambda o, a: pair(o, a, lambda x, y: added(x, negated(y)))),
     49: TfliteOperator("SPLIT", split),
-    114: TfliteOperator("QUANTIZE", _same),
+    114: TfliteOperator("QUANTIZE", same),
     117: TfliteOperator("HARD_SWISH", function_of(elementwise.hard_swish), exact=False),
 }

@@ -13,7 +13,7 @@ from pytest_edgert.worker.packing import ALIGNMENT_BYTES, Source, owned, pack, r
 
 INTEGERS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 NUMPY_DTYPES = [*INTEGERS, "float16", "float32", "float64", "complex64", "complex128"]
-EXTENDED = ["bfloat16", "float8_e4m3fn", "float8_e5m2", "int4", "uint4"]
+EXTENDED = ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu", "float4_e2m1fn", "int4", "uint4"]
 LIMIT_BYTES = 2**30
 
 

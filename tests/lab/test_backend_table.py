@@ -1,0 +1,66 @@
+"""Every ONNX node test on every target, and what disagrees is what the table says: no more, and no less."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from backend_cases import TARGETS
+from backend_table import (
+    BEGIN,
+    CLASSES,
+    END,
+    PAGE,
+    Found,
+    cpu_features,
+    disagreements,
+    page,
+    read_table,
+    run_targets,
+)
+
+REMEDY = "judge it, then bring the table up to date: python tests/lab/backend_table.py"
+
+
+def test_every_disagreement_has_a_class_and_a_reason() -> None:
+    rows = [row for part in read_table()["targets"].values() for row in part["rows"]]
+    assert rows
+    assert all(row["class"] in CLASSES and row["why"] and row["cases"] for row in rows)
+
+
+def test_every_case_is_judged_or_left_out_with_a_reason_on_every_target() -> None:
+    for part in read_table()["targets"].values():
+        assert all(part["skipped"])
+        judged = part["agree"] + sum(len(row["cases"]) for row in part["rows"])
+        assert judged + sum(map(len, part["skipped"].values())) == 1884
+
+
+def test_the_page_says_what_the_data_say() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text[text.index(BEGIN) : text.index(END) + len(END)] == page(read_table())
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
+    made = read_table()["made"]["onnx"]
+    if version("onnx") != made:
+        pytest.skip(f"the table is of the node tests of onnx {made}, and this is {version('onnx')}: {REMEDY}")
+    folder: Path = tmp_path_factory.mktemp("cases")
+    return run_targets(folder)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_disagrees_with_the_node_tests_is_what_the_table_lists(found: dict[str, Found], target: str) -> None:
+    table, part, one = read_table()["made"], read_table()["targets"][target], found[target]
+    if target != "reference:cpu" and (one.version, cpu_features()) != (part["version"], table["cpu"]):
+        known = f"{part['version']} on {table['cpu']}"
+        pytest.skip(f"the table is of {target} {known}, and this is {one.version} on {cpu_features()}: {REMEDY}")
+    listed = {(case, row["outcome"]) for row in part["rows"] for case in row["cases"]}
+    new, gone = disagreements(one.outcomes) - listed, listed - disagreements(one.outcomes)
+    said = {case: one.outcomes[case].what for case, _ in new}
+    assert not new, f"{target} disagrees where the table does not know it ({REMEDY}): {said}"
+    assert not gone, f"{target} disagrees no longer ({REMEDY}): {sorted(gone)}"
+    left_out = {case for case, outcome in one.outcomes.items() if outcome.kind == "skipped"}
+    assert left_out == {case for cases in part["skipped"].values() for case in cases}, REMEDY
