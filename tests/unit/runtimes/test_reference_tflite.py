@@ -177,9 +177,15 @@ def test_missing_operators_are_named(tmp_path):
         RUNTIME.open(path, "cpu", {})
 
 
-def test_variables_are_refused(tmp_path):
+def test_missing_operators_that_are_builtin_are_called_by_their_names(tmp_path):
     path = save(tmp_path / "state.tflite", tflite_models.stateful_model())
-    with pytest.raises(UnsupportedModelError, match="variables"):
+    with pytest.raises(UnsupportedModelError, match="SVDF"):
+        RUNTIME.open(path, "cpu", {})
+
+
+def test_assigned_variables_are_refused(tmp_path):
+    path = save(tmp_path / "counting.tflite", *tflite_models.counting_model())
+    with pytest.raises(UnsupportedModelError, match="VAR_HANDLE"):
         RUNTIME.open(path, "cpu", {})
 
 
