@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
-from backend_cases import TARGETS
+from backend_cases import TARGETS, difference, node_cases, run_cases
 from backend_table import (
     BEGIN,
     CLASSES,
@@ -19,6 +20,9 @@ from backend_table import (
     read_table,
     run_targets,
 )
+
+from pytest_edgert.errors import WorkerCrashedError, WorkerError, WorkerHungError
+from pytest_edgert.sessions import SessionPlan
 
 REMEDY = "judge it, then bring the table up to date: python tests/lab/backend_table.py"
 
@@ -64,3 +68,45 @@ def test_what_disagrees_with_the_node_tests_is_what_the_table_lists(found: dict[
     assert not gone, f"{target} disagrees no longer ({REMEDY}): {sorted(gone)}"
     left_out = {case for case, outcome in one.outcomes.items() if outcome.kind == "skipped"}
     assert left_out == {case for cases in part["skipped"].values() for case in cases}, REMEDY
+
+
+class Lost:
+    """A pool whose one session loses its worker, by a signal or by the deadline."""
+
+    def __init__(self, error: WorkerError) -> None:
+        self.error = error
+
+    def session(self, plan: SessionPlan) -> Lost:
+        return self
+
+    @property
+    def signature(self) -> None:
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("error", "kind"), [(WorkerCrashedError, "crashes"), (WorkerHungError, "hangs")])
+def test_a_case_that_loses_the_worker_is_a_row_and_the_next_one_runs(error, kind, tmp_path: Path) -> None:
+    cases = node_cases()[:2]
+    found = dict(run_cases(Lost(error("gone by SIGSEGV")), cases, "openvino:cpu+f32", tmp_path))
+    assert [outcome.kind for outcome in found.values()] == [kind, kind]
+    assert all("SIGSEGV" in outcome.what for outcome in found.values())
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "missing"),
+        (np.zeros(3, np.float32), "float32[3] for float32[2]"),
+        (np.zeros(2), "float64[2] for float32[2]"),
+        (np.array([0, np.nan], np.float32), "1 of 2 elements"),
+        (np.array([0, 1.1], np.float32), "1 of 2 elements"),
+        (np.array([0, 1.0001], np.float32), ""),
+    ],
+)
+def test_an_answer_differs_by_structure_or_beyond_the_tolerance(found, said) -> None:
+    trouble = difference(found, np.array([0, 1], np.float32), 1e-3, 1e-7)
+    assert said in trouble
+    assert bool(trouble) is bool(said)
