@@ -101,8 +101,9 @@ def log_softmax(node: Node, x: Array) -> Array:
 
 
 def batch_normalization(node: Node, x: Array, *parameters: Array) -> Array:
-    """BatchNormalization as it infers: scale, bias, mean and variance, one of each per channel."""
+    """BatchNormalization as it infers: scale, bias, mean and variance per channel, or per element (`spatial` 0, up to opset 8)."""
     shape = (1, -1, *(1,) * (x.ndim - 2)) if x.ndim > 1 else (-1,)
+    shape = shape if node.get("spatial", 1) else (1, *x.shape[1:])
     epsilon = float32_of(node.get("epsilon", 1e-5))
     scale, bias, mean, variance = (parameter.reshape(shape) for parameter in parameters)
     return np.asarray((x - mean) * (scale / np.sqrt(variance + epsilon)) + bias)

@@ -107,7 +107,24 @@ def global_max_pool(node: Node, arguments: Arguments) -> Value:
     return computed(x.array.max(axis=tuple(range(2, x.array.ndim)), keepdims=True), x)
 
 
+def lp_pool(node: Node, arguments: Arguments) -> Value:
+    """LpPool: ``(Σ |x|^p)^(1/p)`` of each window; https://onnx.ai/onnx/operators/onnx__LpPool.html."""
+    x, p = needed(node, arguments, 0), int(node.get("p", 2))
+    windows = window_of(node, x.array.shape)
+    powers = windows.views(windows.padded(np.abs(x.array) ** p, 0.0))
+    return computed(np.asarray(sum(powers, np.zeros(()))) ** (1 / p), x)
+
+
+def global_lp_pool(node: Node, arguments: Arguments) -> Value:
+    """GlobalLpPool."""
+    x, p = needed(node, arguments, 0), int(node.get("p", 2))
+    powers = (np.abs(x.array) ** p).sum(axis=tuple(range(2, x.array.ndim)), keepdims=True)
+    return computed(np.asarray(powers) ** (1 / p), x)
+
+
 OPERATORS = {
+    "LpPool": Operator(lp_pool, Reach.LEAVES),
+    "GlobalLpPool": Operator(global_lp_pool, Reach.LEAVES),
     "MaxPool": Operator(max_pool, Reach.KEEPS),
     "AveragePool": Operator(average_pool, Reach.MEANS),
     "GlobalAveragePool": Operator(global_average_pool, Reach.MEANS),

@@ -1,4 +1,4 @@
-"""LSTM and GRU in float64, both directions; https://onnx.ai/onnx/operators/onnx__LSTM.html and onnx__GRU.html."""
+"""LSTM, GRU and RNN in float64, both directions; https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html, onnx__RNN.html."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Re
 from pytest_edgert.runtimes.reference.values import Value
 from pytest_edgert.tensors import Array
 
-_DEFAULTS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
+_DEFAULTS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 #: One step: (x's part of the gates, state) -> state; a state is (hidden,) or (hidden, cell).
 Step = Callable[[Array, tuple[Array, ...]], tuple[Array, ...]]
 
 
 def recurrent(node: Node, arguments: Arguments) -> tuple[Value, ...]:
-    """LSTM or GRU: all hidden states (steps, directions, batch, hidden), then the last states."""
+    """LSTM, GRU or RNN: all hidden states (steps, directions, batch, hidden), then the last states."""
     _check(node, arguments)
     x = needed(node, arguments, 0)
     steps = x.array.transpose(1, 0, 2) if node.get("layout", 0) else x.array
@@ -56,7 +56,12 @@ def _direction(
     bias = optional(arguments, 3)
     b = np.zeros(2 * r.shape[0]) if bias is None else bias.array[index]
     state = _initial(node, arguments, index, (x.shape[1], hidden))
-    step = _lstm(arguments, r, b, index) if node.operator == "LSTM" else _gru(node, r, b)
+    steps: dict[str, Callable[[], Step]] = {
+        "LSTM": lambda: _lstm(arguments, r, b, index),
+        "GRU": lambda: _gru(node, r, b),
+        "RNN": lambda: _rnn(r, b),
+    }
+    step = steps[node.operator]()
     gates = x @ w.T + b[: r.shape[0]]
     found = []
     for one in gates[::-1] if back else gates:
@@ -103,8 +108,13 @@ def _gru(node: Node, r: Array, b: Array) -> Step:
     return step
 
 
+def _rnn(r: Array, b: Array) -> Step:
+    rest = b[r.shape[0] :]
+    return lambda gates, state: (np.tanh(gates + state[0] @ r.T + rest),)
+
+
 def _sigmoid(x: Array) -> Array:
     return sigmoid(Node("Sigmoid", "", (), ("",)), x)
 
 
-OPERATORS = {"LSTM": Operator(recurrent, Reach.LEAVES), "GRU": Operator(recurrent, Reach.LEAVES)}
+OPERATORS = dict.fromkeys(_DEFAULTS, Operator(recurrent, Reach.LEAVES))

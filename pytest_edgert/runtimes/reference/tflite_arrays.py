@@ -47,6 +47,42 @@ def pack(operation: Operation, arguments: Arguments) -> Value:
     return moves.concat(node_of("PACK", axis=axis), parts)
 
 
+def gather(operation: Operation, arguments: Arguments) -> Value:
+    """GATHER along an axis, without shared batch axes."""
+    if operation.number(1):
+        raise UnsupportedModelError("The reference lacks GATHER with shared batch axes.")
+    indices, axis = first(arguments, 1).array, operation.number(0)
+    return moved(first(arguments), lambda part: np.asarray(np.take(part, indices, axis)))
+
+
+def squeeze(operation: Operation, arguments: Arguments) -> Value:
+    """SQUEEZE given axes, or all of length 1."""
+    axes = operation.options.integers(0) if operation.options else ()
+    return moved(first(arguments), lambda part: np.squeeze(part, axes or None))
+
+
+def cut(_operation: Operation, arguments: Arguments) -> Value:
+    """SLICE: a size of -1 goes to the end."""
+    begins, sizes = ([int(n) for n in first(arguments, index).array] for index in (1, 2))
+    parts = tuple(slice(begin, None if size < 0 else begin + size) for begin, size in zip(begins, sizes, strict=True))
+    return moved(first(arguments), lambda part: part[parts])
+
+
+def tile(_operation: Operation, arguments: Arguments) -> Value:
+    """TILE."""
+    repeats = [int(n) for n in first(arguments, 1).array]
+    return moved(first(arguments), lambda part: np.tile(part, repeats))
+
+
+def unpack(operation: Operation, arguments: Arguments) -> tuple[Value, ...]:
+    """UNPACK along an axis."""
+    axis = operation.number(1)
+    return tuple(
+        moved(first(arguments), lambda part, at=at: np.take(part, at, axis))  # type: ignore[misc]
+        for at in range(len(operation.outputs))
+    )
+
+
 def mirror_pad(operation: Operation, arguments: Arguments) -> Value:
     """MIRROR_PAD: reflect, or symmetric with the edge repeated."""
     widths = first(arguments, 1).array.tolist()
@@ -96,6 +132,11 @@ def binary(function: Callable[[Array, Array], Any]) -> Rule:
 
 #: By number in BuiltinOperator.
 OPERATORS = {
+    36: TfliteOperator("GATHER", gather),
+    43: TfliteOperator("SQUEEZE", squeeze),
+    65: TfliteOperator("SLICE", cut),
+    69: TfliteOperator("TILE", tile),
+    88: TfliteOperator("UNPACK", unpack),
     42: TfliteOperator("DIV", divide, exact=False),
     45: TfliteOperator("STRIDED_SLICE", strided_slice),
     59: TfliteOperator("NEG", lambda _o, arguments: negated(first(arguments))),

@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from pytest_edgert.errors import UnsupportedModelError
-from pytest_edgert.runtimes.reference import tflite_arrays, tflite_names, tflite_operators, tflite_recurrent
+from pytest_edgert.runtimes.reference import (
+    tflite_arrays,
+    tflite_functions,
+    tflite_names,
+    tflite_operators,
+    tflite_recurrent,
+)
 from pytest_edgert.runtimes.reference.nodes import Trust
 from pytest_edgert.runtimes.reference.rounding import Decision, half_away, half_even, quantize
 from pytest_edgert.runtimes.reference.tflite_model import Operation, Tensor, TfliteModel
@@ -20,6 +26,7 @@ from pytest_edgert.tensors import Array
 OPERATORS: Mapping[int, TfliteOperator] = {
     **tflite_operators.OPERATORS,
     **tflite_arrays.OPERATORS,
+    **tflite_functions.OPERATORS,
     44: TfliteOperator(
         "UNIDIRECTIONAL_SEQUENCE_LSTM", tflite_operators.same, exact=False, stateful=tflite_recurrent.sequence_lstm
     ),
@@ -27,6 +34,7 @@ OPERATORS: Mapping[int, TfliteOperator] = {
 ROUNDINGS: dict[str, Decision] = {"half-even": half_even, "half-away": half_away}
 #: Operators that only move elements, or tell shapes.
 _MOVES = {"RESHAPE", "TRANSPOSE", "SPLIT", "PAD", "STRIDED_SLICE", "EXPAND_DIMS", "PACK", "MIRROR_PAD", "SHAPE"}
+_MOVES |= {"GATHER", "SQUEEZE", "SLICE", "TILE", "UNPACK"}
 #: Operators whose third input is a bias: integers in the accumulator's scale, not in that of their own tensor.
 _BIASED = {3, 4, 9}
 

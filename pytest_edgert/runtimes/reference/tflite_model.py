@@ -18,7 +18,7 @@ from pytest_edgert.runtimes.litert_flatbuffer import Table, root
 from pytest_edgert.tensors import Array, Quantization, Signature, TensorSpec
 
 #: TensorType by number, those that NumPy has.
-_TYPES = {
+TYPES = {
     0: "float32",
     1: "float16",
     2: "int32",
@@ -29,7 +29,7 @@ _TYPES = {
     9: "int8",
     10: "float64",
 }
-_TYPES |= {12: "uint64", 15: "uint32", 16: "uint16"}
+TYPES |= {12: "uint64", 15: "uint32", 16: "uint16"}
 _CUSTOM = 32
 
 
@@ -131,9 +131,9 @@ def _buffer(table: Table, content: bytes) -> bytes:
 
 def _tensor(table: Table, buffers: Sequence[bytes], content: bytes, artefact: Path) -> Tensor:
     name, number = table.text(3), table.number(1, "b")
-    if number not in _TYPES:
+    if number not in TYPES:
         raise UnsupportedModelError(f"Tensor {name!r} of {artefact.name} has type {number}, which the reference lacks.")
-    dtype, shape, free = _TYPES[number], table.integers(0), table.integers(7)
+    dtype, shape, free = TYPES[number], table.integers(0), table.integers(7)
     data = buffers[table.number(2, "I")]
     scale, zero_point, axis = _grid(table.table(4), content)
     constant = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(shape) if data else None

@@ -67,11 +67,13 @@ def activated(value: Value, function: int) -> Value:
     return value if high is None else replaced(value, value.array > high, np.asarray(high))
 
 
-def _channels_first(array: Array) -> Array:
+def channels_first(array: Array) -> Array:
+    """Return (batch, rows, columns, channels) as (batch, channels, rows, columns)."""
     return array.transpose(0, 3, 1, 2)
 
 
-def _channels_last(array: Array) -> Array:
+def channels_last(array: Array) -> Array:
+    """Return (batch, channels, rows, columns) as (batch, rows, columns, channels)."""
     return array.transpose(0, 2, 3, 1)
 
 
@@ -93,7 +95,7 @@ def depthwise_conv(operation: Operation, arguments: Arguments) -> Value:
 def _convolved(
     operation: Operation, arguments: Arguments, order: tuple[int, ...], *, activation: int, dilation: int
 ) -> Value:
-    x, w = moved(first(arguments), _channels_first), moved(first(arguments, 1), lambda part: part.transpose(order))
+    x, w = moved(first(arguments), channels_first), moved(first(arguments, 1), lambda part: part.transpose(order))
     node = node_of(
         "CONV_2D",
         auto_pad=_PADDING[operation.number(0, "b")],
@@ -105,7 +107,7 @@ def _convolved(
     bias = arguments[2] if len(arguments) > 2 else None
     if bias is not None:
         made = _biased(made, bias, lambda part: part.reshape(1, -1, 1, 1))
-    return moved(activated(made, operation.number(activation, "b")), _channels_last)
+    return moved(activated(made, operation.number(activation, "b")), channels_last)
 
 
 def _biased(made: Value, bias: Value, shape: Callable[[Array], Array]) -> Value:
@@ -135,7 +137,7 @@ def fully_connected(operation: Operation, arguments: Arguments) -> Value:
 
 def pool(operation: Operation, arguments: Arguments, *, largest: bool) -> Value:
     """MAX_POOL_2D and AVERAGE_POOL_2D; a mean counts the elements in the image only."""
-    x = moved(first(arguments), _channels_first)
+    x = moved(first(arguments), channels_first)
     node = node_of(
         "POOL_2D",
         auto_pad=_PADDING[operation.number(0, "b")],
@@ -144,7 +146,7 @@ def pool(operation: Operation, arguments: Arguments, *, largest: bool) -> Value:
     )
     windows = window_of(node, x.array.shape)
     made = maximum(x, windows) if largest else average(x, windows)
-    return moved(activated(made, operation.number(5, "b")), _channels_last)
+    return moved(activated(made, operation.number(5, "b")), channels_last)
 
 
 def pair(operation: Operation, arguments: Arguments, function: Callable[[Value, Value], Value]) -> Value:

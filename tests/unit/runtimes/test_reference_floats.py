@@ -155,7 +155,7 @@ def test_an_operator_with_constants_agrees_with_onnxruntime(operator, constants,
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3)])
+@pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
 def test_recurrent_layers_agree_with_onnxruntime(operator, gates, direction, tmp_path):
     d, hidden = 1 + (direction == "bidirectional"), 5
     feeds = draw([(6, 2, 3), (d, gates * hidden, 3), (d, gates * hidden, hidden), (d, 2 * gates * hidden)])

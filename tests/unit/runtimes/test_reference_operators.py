@@ -97,6 +97,42 @@ def test_an_operator_agrees_with_onnxruntime(name, tmp_path):
     np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
 
 
+PER_ELEMENT = {name: RNG.uniform(0.5, 2, X.shape[1:]).astype(np.float32) for name in ("s", "b", "m", "v")}
+#: What operator set 7 has as attributes: (operator, constants, attributes).
+OLD = [
+    ("Pad", {}, {"pads": [0, 0, 1, 0, 0, 0, 0, 2], "value": 0.5}),
+    ("Pad", {}, {"pads": [0, 0, 1, 0, 0, 0, 0, 2], "mode": "reflect"}),
+    ("Slice", {}, {"starts": [1, -3], "ends": [9, -1], "axes": [1, 2]}),
+    ("Unsqueeze", {}, {"axes": [0, 3]}),
+    ("Upsample", {}, {"scales": [1.0, 1.0, 2.0, 1.5], "mode": "nearest"}),
+    ("ReduceMax", {}, {"axes": [1], "keepdims": 0}),
+    ("Hardmax", {}, {"axis": 1}),
+    ("Dropout", {}, {"ratio": 0.3}),
+    ("Reshape", {"r": numbers(0, -1)}, {}),
+    ("BatchNormalization", {k: v[:, 0, 0].copy() for k, v in PER_ELEMENT.items()}, {}),
+    ("PRelu", {"p": CHANNELS["s"].reshape(4, 1, 1)}, {}),
+    ("LpPool", {}, {"kernel_shape": [2, 3], "p": 3, "strides": [2, 1]}),
+    ("GlobalLpPool", {}, {"p": 1}),
+]
+
+
+@pytest.mark.parametrize(
+    ("operator", "constants", "attributes"), OLD, ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_an_operator_of_set_7_takes_its_attributes(operator, constants, attributes, tmp_path):
+    model = one(operator, X, constants, 7, **attributes)
+    found, wanted = evaluate(model, {"x": X}, tmp_path)["y"], run_onnxruntime(model, {"x": X})["y"]
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
+
+
+def test_batch_normalisation_of_set_7_may_be_of_each_element(tmp_path):
+    model = one("BatchNormalization", X, PER_ELEMENT, 7, spatial=0)
+    p = PER_ELEMENT
+    wanted = (X - p["m"]) / np.sqrt(p["v"] + 1e-5) * p["s"] + p["b"]
+    np.testing.assert_allclose(evaluate(model, {"x": X}, tmp_path)["y"], wanted, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("largest", [0, 1])
 def test_top_k_gives_equal_values_by_the_lower_index(largest, tmp_path):
     x = np.array([[3, 1, 3, 2, 1]], np.float32)
