@@ -106,7 +106,7 @@ _REASONS = (
     (r"\S+ cannot convert \S+: (.*)", r"cannot convert: \1"),
     (r"\S+ cannot compile \S+: (.*?)(?: Operation name.*)?", r"cannot compile: \1"),
     (r"\S+ cannot run \S+: (.*)", r"cannot run: \1"),
-    (r"\S+ needs operators that the reference lacks: (.*?)\. .*", r"lacks the operator \1"),
+    (r"\S+ needs operators that the reference lacks: (.*?)\.", r"lacks the operator \1"),
     (r"The evaluator of the package onnx cannot do node \S+ \((\w+)\): (.*)", r"\1: \2"),
     (r"Node \S+ \((\w+)\) (.*)", r"\1 \2"),
 )

@@ -114,7 +114,6 @@ def _stacked(node: Node, collected: Sequence[Sequence[Value]], count: int) -> li
         raise UnsupportedModelError(
             f"Node {node.label} ran its body not once, so that the shape of what it collects is not known."
         )
-    turns = [turn[index] for index in range(count) for turn in collected]
-    n = len(collected)
-    groups = [turns[index * n : (index + 1) * n] for index in range(count)]
-    return [Value(np.stack([value.array for value in group]), group[0].dtype) for group in groups]
+    return [
+        Value(np.stack([turn[index].array for turn in collected]), collected[0][index].dtype) for index in range(count)
+    ]
