@@ -115,8 +115,9 @@ _REASONS = (
 def reason_of(said: str) -> str:
     """Return the reason of a skip without what belongs to the single case."""
     for pattern, kept in _REASONS:
-        if re.fullmatch(pattern, said, re.DOTALL):
-            said = re.sub(pattern, kept, said, flags=re.DOTALL)
+        found = re.fullmatch(pattern, said, re.DOTALL)
+        if found is not None:
+            said = found.expand(kept)
             break
     said = re.sub(r"\s*\(\w*test_\w+\)|\w*_\d{4,}\b|\S*test_\w+(\.onnx)?", "", said)
     return " ".join(said.split()).rstrip(".,: ")[:120]

@@ -18,6 +18,7 @@ from backend_table import (
     disagreements,
     page,
     read_table,
+    reason_of,
     run_targets,
 )
 
@@ -110,3 +111,24 @@ def test_an_answer_differs_by_structure_or_beyond_the_tolerance(found, said) -> 
     trouble = difference(found, np.array([0, 1], np.float32), 1e-3, 1e-7)
     assert said in trouble
     assert bool(trouble) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            "onnxruntime:cpu lacks the operator ai.onnx:RoiAlign (version 22) of test_roialign_mode_max.onnx.",
+            "lacks the operator ai.onnx:RoiAlign 22",
+        ),
+        (
+            "Input 'x' of test_a.onnx is bf16, which openvino does not exchange as a NumPy array.",
+            "openvino exchanges no bf16",
+        ),
+        (
+            "test_a.onnx needs operators that the reference lacks: my.domain.Swirl.",
+            "lacks the operator my.domain.Swirl",
+        ),
+    ],
+)
+def test_a_reason_says_nothing_of_the_single_case(said: str, reason: str) -> None:
+    assert reason_of(said) == reason
