@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_edgert.errors import ArtefactError, UnsupportedModelError
 from pytest_edgert.runtimes.reference import (
+    attending,
     casting,
     detection,
     elementwise,
@@ -37,6 +38,7 @@ OPERATORS: Mapping[tuple[str, str], Operator] = {
     **{
         ("", name): operator
         for table in (
+            attending.OPERATORS,
             casting.OPERATORS,
             detection.OPERATORS,
             elementwise.OPERATORS,
