@@ -7,7 +7,6 @@ U_i uniform on [0, 1/2] from a seeded generator.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
@@ -52,12 +51,15 @@ class HeldCounted:
         return self._indices[: self._n]
 
     def _next_ones(self, starts: list[int]) -> list[int]:
-        found = []
-        last, due, at = len(starts), self._due, 0
+        found: list[int] = []
+        last, due, at, near = len(starts), self._due, 0, 1
         while at < last:
             if due is not None and starts[at] < due:
-                at = bisect_left(starts, due, at + 1, last)
+                # The next one lies about as far as the last one did.
+                beyond = min(at + 2 * near, last)
+                at = bisect_left(starts, due, at + 1, beyond if starts[beyond - 1] >= due else last)
                 continue
+            near = at - found[-1] if found else 1
             found.append(at)
             due = starts[at] + self._gap()
             at += 1
@@ -79,7 +81,7 @@ class HeldCounted:
             if self._jitter is None:
                 self._jitter = np.random.Generator(np.random.PCG64(abs(self.seed)))
             shares = 1 + JITTER * self._jitter.random(_DRAWS)
-            self._gaps = [math.ceil(gap) for gap in (self.stride_s * 1e9 * shares).tolist()]
+            self._gaps = np.ceil(self.stride_s * 1e9 * shares).astype(np.int64).tolist()
             self._used = 0
         self._used += 1
         return self._gaps[self._used - 1]

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pytest_edgert.records import LatencyPlan
+import numpy as np
+
+from pytest_edgert.records import Budget, LatencyPlan, Verdict
 from pytest_edgert.tensors import Array
 from pytest_edgert.verdicts.counted import HeldCounted
 from pytest_edgert.verdicts.dependence import HeldTau
-from pytest_edgert.verdicts.shapes import HeldShape, Shape
+from pytest_edgert.verdicts.matters import stands
+from pytest_edgert.verdicts.shapes import HeldShape, Level, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +55,66 @@ class Held:
     """What a stopping rule remembers of one growing measurement between two looks; it changes no answer."""
 
     counted: HeldCounted
+    budgets: tuple[Budget, ...] = ()
     fixed_n: int | None = None
     shape: HeldShape = field(default_factory=HeldShape)
     tau: HeldTau = field(default_factory=HeldTau)
     cut_n: int = 0
+    #: The levels that were taken out before the autocorrelation time was measured, and at which checkpoint.
+    levels: tuple[Level, ...] = ()
+    levels_at: int = -1
 
     @classmethod
     def fresh(cls, plan: LatencyPlan) -> Held:
         """Return what is held before the first look."""
-        return cls(HeldCounted(plan.stride_s, plan.seed), plan.fixed_n)
+        return cls(HeldCounted(plan.stride_s, plan.seed), plan.budgets, plan.fixed_n)
 
-    def of(self, durations_ns: Array, starts_ns: Array, limits_ns: Sequence[float]) -> Evidence:
+    def of(self, durations_ns: Array, starts_ns: Array) -> Evidence:
         """Return the evidence of these inferences.
 
         Args:
             durations_ns: All timed inferences in order, (n,), int64.
             starts_ns: Their starts, (n,), int64.
-            limits_ns: The budgets.
         """
+        self.look_at_shape(durations_ns)
+        chosen = self.counted.of(starts_ns[self.cut_n :])[: self.fixed_n] + self.cut_n
+        durations = durations_ns[chosen]
+        series = _without_levels(durations, chosen, self.levels) if self.levels else durations
+        tau = self.tau.of(series, [limit_ns(budget) for budget in self.budgets])
+        return Evidence(durations, starts_ns[chosen], tau, self.shape.shape)
+
+    def look_at_shape(self, durations_ns: Array) -> None:
+        """Begin again where the head to be cut, or the levels to be taken out, are others than at the last look."""
         shape = self.shape.of(durations_ns)
         if shape.cut_n != self.cut_n:
             self.cut_n, self.tau = shape.cut_n, HeldTau()
             self.counted = HeldCounted(self.counted.stride_s, self.counted.seed)
-        durations, starts = durations_ns[self.cut_n :], starts_ns[self.cut_n :]
-        if self.counted.stride_s > 0:
-            chosen = self.counted.of(starts)
-            durations, starts = durations[chosen], starts[chosen]
-        durations, starts = durations[: self.fixed_n], starts[: self.fixed_n]
-        return Evidence(durations, starts, self.tau.of(durations, limits_ns), shape)
+        if self.shape.checkpoint == self.levels_at:
+            return
+        self.levels_at = self.shape.checkpoint
+        levels = shape.levels if _harmless(shape, durations_ns, self.budgets) else ()
+        if levels != self.levels:
+            self.levels, self.tau = levels, HeldTau()
+
+
+def limit_ns(budget: Budget) -> float:
+    """Return a budget's limit in nanoseconds, to a thousandth: 5 ms is 5,000,000 ns and no rounding error more."""
+    return round(budget.limit_s * 1e9, 3)
+
+
+def _harmless(shape: Shape, durations_ns: Array, budgets: Sequence[Budget]) -> bool:
+    """Whether the level changes, and every budget is kept on all levels or broken on all.
+
+    Then the change carries no sample across a limit, and must not make all samples of a level count as one.
+    """
+    if len(shape.levels) < 2 or shape.cut_n or not budgets:
+        return False
+    seen = durations_ns[: shape.levels[-1].end]
+    return all(stands(Verdict.INCONCLUSIVE, limit_ns(b), b.percentile / 100, seen, shape) for b in budgets)
+
+
+def _without_levels(durations: Array, indices: Array, levels: tuple[Level, ...]) -> Array:
+    """Return the durations with each level moved to that of the last."""
+    which = np.searchsorted([level.begin for level in levels[1:]], indices, side="right")
+    moved = np.array([level.level for level in levels])
+    return np.asarray(durations - moved[which] + moved[-1])

@@ -18,7 +18,7 @@ from pytest_edgert.tensors import Array
 from pytest_edgert.verdicts import sentences
 from pytest_edgert.verdicts.binomial import k_fail_exact, k_pass_exact
 from pytest_edgert.verdicts.clock_checks import Timing, clock_faults, quantised, step_ns
-from pytest_edgert.verdicts.evidence import Evidence, Held
+from pytest_edgert.verdicts.evidence import Evidence, Held, limit_ns
 from pytest_edgert.verdicts.matters import doubts_of, stands
 from pytest_edgert.verdicts.quantile import (
     ends,
@@ -91,7 +91,7 @@ def decide(
         service_ns: Time from real start to end, where that is not the duration, (n,), int64.
     """
     limits_ns = [limit_ns(budget) for budget in plan.budgets]
-    evidence = (Held.fresh(plan) if held is None else held).of(durations_ns, starts_ns, limits_ns)
+    evidence = (Held.fresh(plan) if held is None else held).of(durations_ns, starts_ns)
     exceedances = _exceedances(evidence, limits_ns)
     parts = _parts(evidence, exceedances, plan)
     faults = () if _DECIDED.isdisjoint(parts) else clock_faults(_timing(durations_ns, starts_ns, plan, service_ns))
@@ -167,11 +167,6 @@ def judge_latency(
         return LatencyJudgement(verdict, latency, void.sentence, void.remedy, doubts)
     reason, remedy = sentences.explain(verdict, latency, plan, fewest_samples(evidence.tau))
     return LatencyJudgement(verdict, latency, reason, remedy, doubts)
-
-
-def limit_ns(budget: Budget) -> float:
-    """Return a budget's limit in nanoseconds, to a thousandth: 5 ms is 5,000,000 ns and no rounding error more."""
-    return round(budget.limit_s * 1e9, 3)
 
 
 def fewest_samples(tau: float) -> int:
@@ -280,7 +275,9 @@ def _thresholds(n: int, p: float, plan: LatencyPlan, tau: float) -> tuple[int | 
 
 def _quantile(ordered: Array, percentile: float, plan: LatencyPlan, tau: float) -> Quantile:
     p = percentile / 100
-    low, high = ends(ordered, *_thresholds(len(ordered), p, plan, tau))
+    # Too few samples do not tell their autocorrelation time: an interval from them would hold too seldom.
+    enough = len(ordered) >= fewest_samples(tau)
+    low, high = ends(ordered, *_thresholds(len(ordered), p, plan, tau)) if enough else (None, None)
     return Quantile(
         percentile,
         sample_quantile(ordered, p) / 1e9,

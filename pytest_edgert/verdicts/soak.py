@@ -17,7 +17,8 @@ from pytest_edgert.records import Amount, Budget, BudgetVerdict, LatencyPlan, Qu
 from pytest_edgert.tensors import Array
 from pytest_edgert.verdicts.change_points import change_points, noise_scale
 from pytest_edgert.verdicts.dependence import tau_at_checkpoint
-from pytest_edgert.verdicts.latency import PERCENTILES, fewest_samples, limit_ns
+from pytest_edgert.verdicts.evidence import limit_ns
+from pytest_edgert.verdicts.latency import PERCENTILES, fewest_samples
 from pytest_edgert.verdicts.quantile import ends, fewest_clean, k_fail, k_pass, sample_quantile
 from pytest_edgert.verdicts.queue import Load, load_of
 from pytest_edgert.verdicts.sentences import duration_text, interval_text

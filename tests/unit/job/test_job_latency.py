@@ -112,7 +112,7 @@ def test_an_inference_longer_than_the_cap_still_leaves_a_sample():
 
 
 def test_a_session_that_drifts_through_its_budget_is_watched_for_ten_seconds_and_is_invalid():
-    plan = plan_of((50, 1.6e-3), min_s=2.0)
+    plan = plan_of((50, 1.3e-3), min_s=6.0)
     steady = noisy(1e-3)
     samples, session = measured(lambda i: steady(i) * (1 + i / 8000), plan)
     assert judged(samples, plan).verdict is Verdict.INVALID
@@ -186,19 +186,12 @@ def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed):
     assert (samples.stop_reason == "the evidence sufficed") == (verdict in {Verdict.PASS, Verdict.FAIL})
 
 
-@pytest.mark.parametrize(
-    ("options", "limit_s", "verdict"),
-    [
-        ({}, 1.0, Verdict.PASS),
-        ({}, 1e-7, Verdict.FAIL),
-        ({"drift_s": 2e-5}, 4e-3, Verdict.INVALID),
-    ],
-)
-def test_a_real_session_on_the_real_clock_is_judged_by_what_it_does(tmp_path, options, limit_s, verdict):
+@pytest.mark.parametrize(("limit_s", "verdict"), [(1.0, Verdict.PASS), (1e-7, Verdict.FAIL)])
+def test_a_real_session_on_the_real_clock_is_judged_by_what_it_does(tmp_path, limit_s, verdict):
     artefact = tmp_path / "m.fake"
     tensor = {"name": "x", "shape": [4]}
     artefact.write_text(json.dumps({"inputs": [tensor], "outputs": [{"name": "y", "of": "x"}]}))
-    plan = plan_of((50, limit_s), warm_up_s=0.02, min_s=0.1, max_s=2.0)
-    with RUNTIME.open(artefact, "cpu", options) as session:
+    plan = plan_of((95, limit_s), warm_up_s=0.02, min_s=0.1, max_s=5.0)
+    with RUNTIME.open(artefact, "cpu", {}) as session:
         samples = measure_latency(session, {"x": np.ones(4, np.float32)}, plan, lambda fields: None)
     assert judged(samples, plan).verdict is verdict

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_edgert.verdicts.change_points import change_points, noise_scale
@@ -33,6 +33,7 @@ def test_the_segments_are_those_of_ruptures(seed, least):
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=9), st.floats(0.1, 20), st.integers(1, 3))
+@settings(deadline=None)
 def test_no_other_segmentation_is_cheaper(values, penalty, least):
     series = np.array(values, np.float64)
     inner = [

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_edgert.verdicts.counted import HeldCounted, counted
@@ -18,12 +18,14 @@ def one_by_one(starts, stride_s, seed):
 
 
 @given(st.lists(st.integers(0, 3_000_000), max_size=300), st.sampled_from([1e-9, 5e-4, 1e-3, 0.02]), st.integers(0, 99))
+@settings(deadline=None)
 def test_the_next_counted_sample_is_the_first_a_jittered_stride_after_the_last(gaps, stride_s, seed):
     starts = np.cumsum(np.array(gaps, np.int64))
     assert counted(starts, stride_s, seed).tolist() == one_by_one(starts, stride_s, seed)
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=15), st.sampled_from([0.0, 1e-3, 4e-3]), st.integers(0, 9))
+@settings(deadline=None)
 def test_what_was_held_between_looks_gives_the_same_as_from_scratch(blocks, stride_s, seed):
     starts = np.cumsum(np.random.default_rng(seed).integers(1, 2_000_000, sum(blocks)))
     held = HeldCounted(stride_s, seed)
@@ -32,6 +34,7 @@ def test_what_was_held_between_looks_gives_the_same_as_from_scratch(blocks, stri
 
 
 @given(st.lists(st.integers(-2_000_000, 2_000_000), min_size=2, max_size=200), st.integers(1, 199))
+@settings(deadline=None)
 def test_a_clock_that_steps_back_gives_the_same_at_any_look(steps, first):
     starts = np.cumsum(np.array(steps))
     held = HeldCounted(1e-3, 0)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_edgert.verdicts import dependence
@@ -61,6 +61,7 @@ def test_a_long_memory_is_summed_beyond_the_direct_lags():
 
 
 @given(st.lists(st.integers(1, 10**12), max_size=120))
+@settings(deadline=None)
 def test_tau_is_finite_and_at_least_one(values):
     tau = autocorrelation_time(np.array(values, np.int64))
     assert 1.0 <= tau < math.inf
@@ -84,6 +85,7 @@ def test_tau_is_held_between_checkpoints():
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20))
+@settings(deadline=None)
 def test_a_held_tau_is_the_one_computed_afresh(steps):
     series = np.random.default_rng(6).integers(1, 50, sum(steps))
     held = HeldTau()

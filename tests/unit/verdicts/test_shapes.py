@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_edgert.verdicts.shapes import (
@@ -90,6 +90,7 @@ def test_the_same_value_all_the_time_is_flat():
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=12), st.integers(0, 5))
+@settings(deadline=None)
 def test_a_held_shape_is_the_one_computed_afresh(blocks, seed):
     durations = noisy(np.repeat([2.0, 1.0], [300, sum(blocks)]), seed)
     held = HeldShape()

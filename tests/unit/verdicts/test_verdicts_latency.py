@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_edgert.errors import MeasurementInvalidError
 from pytest_edgert.records import Budget, LatencyPlan, Verdict
-from pytest_edgert.verdicts.evidence import Held
-from pytest_edgert.verdicts.latency import decide, fewest_samples, judge_latency, limit_ns
+from pytest_edgert.verdicts.evidence import Held, limit_ns
+from pytest_edgert.verdicts.latency import decide, fewest_samples, judge_latency
 
 MS = 1_000_000
 
@@ -120,7 +120,7 @@ def test_more_budgets_make_each_harder_to_fail():
     st.sampled_from([50.0, 90.0, 95.0]),
     st.sampled_from([None, 50]),
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_pass_and_fail_agree_with_the_printed_interval(values, limit, percentile, fixed_n):
     durations = np.array(values) * 1000 + np.arange(len(values))  # all different: not the steps of a coarse clock
     judged = judge(durations, plan_of((percentile, (limit + 0.5) * 1e-6), fixed_n=fixed_n))
@@ -133,7 +133,7 @@ def test_pass_and_fail_agree_with_the_printed_interval(values, limit, percentile
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 90), min_size=1, max_size=40), st.floats(0.9e-3, 1.4e-3))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed, blocks, limit_s):
     durations = lognormal(sum(blocks), seed=seed)
     plan = plan_of((50, limit_s), (95, 1.3 * limit_s))
@@ -165,6 +165,16 @@ def test_a_rise_that_does_not_matter_to_the_verdict_is_told_beside_it():
     judged = judge(rising(), plan_of((95, 1.0)))
     assert judged.verdict is Verdict.PASS
     assert [(doubt.kind, doubt.voids) for doubt in judged.doubts] == [("slowdown", False)]
+
+
+@pytest.mark.parametrize(("limit_s", "verdict"), [(0.004, Verdict.PASS), (0.0005, Verdict.FAIL)])
+def test_a_step_that_turns_no_verdict_does_not_make_all_samples_of_a_level_one(limit_s, verdict):
+    durations = lognormal(4000)
+    durations[2000:] += MS // 2
+    judged = judge(durations, plan_of((95, limit_s)))
+    assert judged.latency.shape == "slowdown"
+    assert judged.latency.tau < 2
+    assert judged.verdict is verdict
 
 
 def test_without_a_budget_a_rise_is_told():
@@ -264,6 +274,7 @@ def test_the_record_says_what_was_measured():
 
 
 @given(st.lists(st.integers(1, 10**10), min_size=1, max_size=80))
+@settings(deadline=None)
 def test_no_figure_of_a_record_is_nan_or_infinite(values):
     latency = judge(np.array(values), plan_of((95, 0.001))).latency
     figures = [latency.tau, latency.n_effective, latency.throughput_per_s, latency.span_s]
