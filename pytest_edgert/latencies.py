@@ -171,7 +171,7 @@ def _judged(
 
 def _breaks_unloaded(judged: LatencyJudgement, samples: LatencySamples, plan: LatencyPlan) -> bool:
     """Whether a FAIL is there without any load: the fastest tenth breaks a budget, or is served slower than requests come."""
-    from pytest_edgert.verdicts.latency import limit_ns
+    from pytest_edgert.verdicts.evidence import limit_ns
     from pytest_edgert.verdicts.trust import fastest_breaks
 
     failed = [part.budget for part in judged.latency.budgets if part.verdict is Verdict.FAIL]
