@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+#: How far a mean lies from zero by chance alone: 0.3 % of means lie further.
+_STANDARD_ERRORS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class StepDistance:
         beyond, first_beyond: Elements further apart than the limit, and the first.
         mean: Mean signed distance (LSB only).
         n: Elements compared.
+        rms: Root mean square of the distance (LSB only).
     """
 
     maximum: float
@@ -73,6 +78,12 @@ class StepDistance:
     first_beyond: int
     mean: float
     n: int
+    rms: float = 0.0
+
+    @property
+    def leans(self) -> bool:
+        """Whether the mean is more than chance: three standard errors of as many errors whose true mean is zero."""
+        return abs(self.mean) * math.sqrt(self.n) > _STANDARD_ERRORS * self.rms
 
     @property
     def over_one_share(self) -> float:

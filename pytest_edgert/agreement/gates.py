@@ -107,7 +107,7 @@ def _over_one(found: OutputComparison, sides: Sides) -> str:
 def _bias(found: OutputComparison, sides: Sides) -> str:
     del sides
     limit = found.tolerance.bias_lsb
-    if found.lsb is None or limit is None or abs(found.lsb.mean) <= limit:
+    if found.lsb is None or limit is None or abs(found.lsb.mean) <= limit or not found.lsb.leans:
         return ""
     return sentences.biased(found.pair.left, found.lsb.mean, limit)
 

@@ -31,10 +31,19 @@ _ORT = "ONNX Runtime onnxruntime/test/unittest_util/checkers.cc"
 _NNAPI = "Android NNAPI VTS"
 _OURS = "engineering default, not published: calibrate per model"
 
+#: Unit roundoff of float64 over that of float32.
+_FLOAT64_OVER_FLOAT32 = 2.0**-29
+#: A mean error of a whole model, in steps: cutting off in place of rounding gives 0.5, an offset of one step gives 1.
+_LEANING = 0.75
+
 #: One row per kind of comparison. Rows named "operator …" are for one operator, the others for whole models.
 POLICY: Mapping[str, Tolerance] = {
     "float64": Tolerance(
-        rtol=1e-7, atol=1e-7, source=_TORCH, reason="float64 on both sides, orders of summation differ"
+        rtol=1e-4 * _FLOAT64_OVER_FLOAT32,
+        atol_rms=1e-5 * _FLOAT64_OVER_FLOAT32,
+        sqnr_db=250.0,
+        source=f"row 'float32' times 2^-29, the ratio of both unit roundoffs; {_OURS}",
+        reason="float64 on both sides, orders of summation differ; 1e-7 of torch.testing lets float32 through",
     ),
     "float32": Tolerance(
         rtol=1e-4,
@@ -68,9 +77,10 @@ POLICY: Mapping[str, Tolerance] = {
     "quantized": Tolerance(
         lsb=3.0,
         over_one_share=0.01,
+        bias_lsb=_LEANING,
         sqnr_db=35.0,
         top1=0.99,
-        source=f"{_NNAPI}, quantised MobileNet within 3 steps; share and SQNR: {_OURS}",
+        source=f"{_NNAPI}, quantised MobileNet within 3 steps; share, mean and SQNR: {_OURS}",
         reason="integer kernels round at each layer in their own way",
     ),
     "quantized, float output": Tolerance(
@@ -82,6 +92,7 @@ POLICY: Mapping[str, Tolerance] = {
     "quantized, neural unit": Tolerance(
         lsb=3.0,
         over_one_share=0.02,
+        bias_lsb=_LEANING,
         source=_OURS,
         reason="an accelerator with integer arithmetic of its own; read it with its placement",
     ),

@@ -151,6 +151,7 @@ def _step_distance(steps: TensorDistance) -> StepDistance:
         first_beyond=steps.first_beyond,
         mean=steps.mean_error,
         n=steps.n,
+        rms=steps.rms_error,
     )
 
 

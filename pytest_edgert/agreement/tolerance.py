@@ -37,7 +37,7 @@ class Tolerance:
         atol_rms: Absolute part as a multiple of the reference's root mean square; the larger of both holds.
         lsb: Largest distance of a quantised output, in steps of its scale.
         over_one_share: Largest share of elements more than one LSB apart, 0 to 1.
-        bias_lsb: Largest magnitude of the mean signed distance, in LSB.
+        bias_lsb: Largest magnitude of the mean signed distance, in LSB; a mean that chance explains is let through.
         ulp: Largest distance in units of the last place, where the distance also exceeds the absolute part.
         sqnr_db: Least signal to quantisation noise ratio, in decibels.
         cosine: Least cosine; it needs `norm_ratio`, for a cosine is blind to scale.
@@ -80,6 +80,7 @@ WRITTEN: Mapping[str, str] = {
     "sqnr": "sqnr_db",
     "top1": "top1",
     "over_one": "over_one_share",
+    "bias": "bias_lsb",
     "cosine": "cosine",
     "norm_ratio": "norm_ratio",
     "nan": "nan",

@@ -228,6 +228,25 @@ def test_errors_that_lean_to_one_side_fail_within_one_step():
     assert "+0.1 LSB off on average" in found.reason
 
 
+def test_a_lean_that_chance_explains_is_none():
+    assert (
+        quantized(np.array([4], np.int8), np.array([3], np.int8), POLICY["operator quantized"]).verdict is Verdict.PASS
+    )
+    few = np.zeros(9, np.int8)
+    assert "bias_lsb" not in quantized(few + np.int8(1), few).outputs[0].broken
+
+
+def test_a_constant_offset_of_one_step_fails_a_whole_model():
+    right = np.random.default_rng(0).integers(-100, 100, 400).astype(np.int8)
+    assert quantized(right + np.int8(1), right).outputs[0].broken == ("bias_lsb",)
+
+
+def test_float32_arithmetic_is_seen_in_a_float64_model():
+    right = np.random.default_rng(0).standard_normal(100)
+    assert compare(right.astype(np.float32).astype(np.float64), right, POLICY["float64"]).verdict is Verdict.FAIL
+    assert compare(right * (1 + 2.0**-52), right, POLICY["float64"]).verdict is Verdict.PASS
+
+
 def test_a_low_signal_to_noise_ratio_fails_where_no_element_does():
     right = np.random.default_rng(0).standard_normal(1000, dtype=np.float32)
     found = compare(right * np.float32(1.01), right, Tolerance(rtol=0.02, sqnr_db=60.0))
