@@ -16,7 +16,8 @@ import importlib.util
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,16 @@ import numpy as np
 from pytest_edgert.agreement.compare import compare_outputs
 from pytest_edgert.agreement.match import Matching, Pair
 from pytest_edgert.agreement.outcome import Comparison
-from pytest_edgert.agreement.policy import POLICY, Question, choose
+from pytest_edgert.agreement.policy import POLICY, Question, choose, choose_operator
 from pytest_edgert.agreement.tolerance import Tolerance
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.records import Verdict
 from pytest_edgert.tensors import TensorSpec
 
 CORPUS_FOLDER = Path(__file__).resolve().parents[1] / "tests" / "faults"
-OURS = "pytest-edgert"
+OURS, AS_MODELS = "pytest-edgert", "pytest-edgert, operators taken for models"
 #: The least share of planted faults of the unseen half to be seen, and the most alarms on right outputs.
 LEAST_KILLED, MOST_ALARMS = 0.95, 0
-#: Rows of the policy for one operator against an exact result, by the scope of a case.
-OPERATOR_ROWS = {
-    "operator": "operator quantized",
-    "operator, rounding declared": "operator quantized, same rounding",
-}
 
 
 def corpus() -> tuple[Any, ...]:
@@ -57,10 +53,9 @@ def corpus() -> tuple[Any, ...]:
 
 def tolerance_of(case: Any) -> Tolerance:
     """Return the default tolerance of a case: what the gate would choose for whole models, a row for one operator."""
-    row = OPERATOR_ROWS.get(case.scope.value)
-    if row is not None:
-        return POLICY[row]
     spec = _spec(case, case.output)
+    if case.scope.value != "model":
+        return choose_operator(spec, rounding_declared="declared" in case.scope.value)
     return choose(
         spec,
         _spec(case, case.exact),
@@ -77,12 +72,17 @@ def _spec(case: Any, array: Any) -> TensorSpec:
     return TensorSpec("y", array.dtype.name, array.shape, case.quantization)
 
 
-def compared(case: Any) -> Comparison:
-    """Return the comparison of a case by the default policy."""
+def whole_model_tolerance_of(case: Any) -> Tolerance:
+    """Return the default tolerance of a case as if nobody knew that it is one operator: what the gate does today."""
+    return tolerance_of(replace(case, scope=type(case.scope)("model")))
+
+
+def compared(case: Any, tolerance: Tolerance) -> Comparison:
+    """Return the comparison of a case within a tolerance."""
     left, right = {"y": case.output}, {"y": case.exact}
     pairs = [Pair("y", "y", "name")]
     indices = None
-    tolerances = {"y": tolerance_of(case)}
+    tolerances = {"y": tolerance}
     if case.scores is not None:
         left["scores"], right["scores"] = case.scores, case.scores.copy()
         pairs.append(Pair("scores", "scores", "name"))
@@ -99,10 +99,10 @@ def compared(case: Any) -> Comparison:
     )
 
 
-def alarms(case: Any) -> bool:
+def alarms(case: Any, choice: Callable[[Any], Tolerance] = tolerance_of) -> bool:
     """Return whether the default policy fails the output, finds nothing to compare, or refuses."""
     try:
-        return compared(case).verdict not in {Verdict.PASS, Verdict.MEASURED}
+        return compared(case, choice(case)).verdict not in {Verdict.PASS, Verdict.MEASURED}
     except EdgertError:
         return True
 
@@ -112,7 +112,7 @@ def _polygraphy() -> Callable[[Any], bool]:
     logger = importlib.import_module("polygraphy.logger")
     logger.G_LOGGER.module_severity = logger.G_LOGGER.CRITICAL
     # Fails where anything is beyond 1e-5 absolute and 1e-5 relative, element by element.
-    judge = comparator.CompareFunc.simple()
+    judge = comparator.SimpleCompareFunc()
 
     def alarmed(case: Any) -> bool:
         sides = [comparator.IterationResult({"y": array}) for array in (case.output, case.exact)]
@@ -129,7 +129,7 @@ def _torch() -> Callable[[Any], bool]:
 
     def alarmed(case: Any) -> bool:
         try:
-            torch.testing.assert_close(torch.from_numpy(case.output), torch.from_numpy(case.exact))
+            torch.testing.assert_close(*(torch.from_numpy(np.asarray(side)) for side in (case.output, case.exact)))
         except AssertionError:
             return True
         return False
@@ -157,7 +157,10 @@ def numpy_with_torch_defaults(case: Any) -> bool:
 
 def judges() -> dict[str, Callable[[Any], bool]]:
     """Return every comparator that is installed, by the name in the table."""
-    found: dict[str, Callable[[Any], bool]] = {OURS: alarms}
+    found: dict[str, Callable[[Any], bool]] = {
+        OURS: alarms,
+        AS_MODELS: partial(alarms, choice=whole_model_tolerance_of),
+    }
     if importlib.util.find_spec("polygraphy"):
         found["Polygraphy"] = _polygraphy()
     if importlib.util.find_spec("torch"):

@@ -200,6 +200,21 @@ def choose(
     return POLICY[max(left, right, key=_WIDTH.index)]
 
 
+def choose_operator(spec: TensorSpec, *, rounding_declared: bool, arithmetic: bool = True) -> Tolerance:
+    """Return the default tolerance of one operator's output against an exact oracle, fed with the same inputs.
+
+    Args:
+        spec: The output.
+        rounding_declared: Whether both sides declare how ties round, and alike.
+        arithmetic: False for operators that only move data.
+    """
+    if spec.quantization is not None:
+        return POLICY["operator quantized, same rounding" if rounding_declared else "operator quantized"]
+    if not arithmetic and spec.dtype == "float32":
+        return POLICY["operator float32, data movement"]
+    return choose(spec, spec, "cpu", "cpu", Question.IMPLEMENTATION)
+
+
 def _is_real(spec: TensorSpec) -> bool:
     return "float" in spec.dtype or spec.quantization is not None
 

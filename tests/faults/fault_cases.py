@@ -35,7 +35,6 @@ class Scope(str, Enum):
     """One operator against an exact result; ties may round either way."""
     DECLARED = "operator, rounding declared"
     """One operator against an exact result, and both declare how ties round."""
-    MOVEMENT = "operator, no arithmetic"
 
 
 @dataclass(frozen=True)

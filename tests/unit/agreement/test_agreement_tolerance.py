@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_edgert.agreement.policy import POLICY, Question, choose
+from pytest_edgert.agreement.policy import POLICY, Question, choose, choose_operator
 from pytest_edgert.agreement.tolerance import NanPolicy, Tolerance, looser_fields, override
 from pytest_edgert.errors import UsageError
 from pytest_edgert.tensors import Quantization, TensorSpec
@@ -120,3 +120,12 @@ def test_an_unknown_question_is_refused():
 
 def test_the_policies_of_nan_are_ordered_from_strict_to_loose():
     assert [policy.value for policy in NanPolicy] == ["forbid", "propagate", "any"]
+
+
+def test_one_operator_has_rows_of_its_own():
+    steps, floats = spec("int8", quantized=True), spec()
+    assert choose_operator(steps, rounding_declared=True) is POLICY["operator quantized, same rounding"]
+    assert choose_operator(steps, rounding_declared=False) is POLICY["operator quantized"]
+    assert choose_operator(floats, rounding_declared=True, arithmetic=False) is POLICY["operator float32, data movement"]
+    assert choose_operator(floats, rounding_declared=False) is POLICY["float32"]
+    assert choose_operator(spec("int64"), rounding_declared=True, arithmetic=False) is POLICY["integer"]
