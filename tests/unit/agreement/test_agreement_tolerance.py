@@ -126,6 +126,8 @@ def test_one_operator_has_rows_of_its_own():
     steps, floats = spec("int8", quantized=True), spec()
     assert choose_operator(steps, rounding_declared=True) is POLICY["operator quantized, same rounding"]
     assert choose_operator(steps, rounding_declared=False) is POLICY["operator quantized"]
-    assert choose_operator(floats, rounding_declared=True, arithmetic=False) is POLICY["operator float32, data movement"]
+    assert (
+        choose_operator(floats, rounding_declared=True, arithmetic=False) is POLICY["operator float32, data movement"]
+    )
     assert choose_operator(floats, rounding_declared=False) is POLICY["float32"]
     assert choose_operator(spec("int64"), rounding_declared=True, arithmetic=False) is POLICY["integer"]

@@ -1,0 +1,469 @@
+"""Every explanation finds its fault, planted anew over shapes, scales and seeds, and says it first."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pytest_edgert.agreement.explain.evidence import Context, Products
+from pytest_edgert.agreement.explain.ranking import explain
+from pytest_edgert.agreement.explain.words import SENTENCES, sentence
+from pytest_edgert.agreement.outcome import Sides
+from pytest_edgert.tensors import Quantization
+
+SEEDS = st.integers(0, 2**32 - 1)
+SCALES = st.sampled_from([1e-6, 0.01, 1.0, 300.0, 1e8])
+SHAPES = st.sampled_from([(1, 3, 12, 16), (2, 5, 9, 9), (4, 40), (300,), (2, 7, 33)])
+FEW = settings(max_examples=25, deadline=None)
+TOLD: set[str] = set()
+
+
+def sides(output, reference, quantization=None, dtype=""):
+    names = [dtype or str(side.dtype) for side in (output, reference)]
+    return Sides(output, reference, *names, quantization, quantization)
+
+
+def best(output, reference, quantization=None, context=None, dtype=""):
+    """Return the name and the words of the best explanation."""
+    found = explain(sides(output, reference, quantization, dtype), context)
+    assert found, "nothing explains it"
+    TOLD.update(one.name for one in found[:1])
+    return found[0].name, sentence(found[0])
+
+
+def normal(seed, shape, scale=1.0):
+    return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
+
+
+def smooth(seed, shape):
+    """Return sums of waves along every axis, so that neighbours are alike and no two entries are."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros(shape)
+    for _ in range(4):
+        phase = sum(
+            rng.uniform(0.2, 0.5) * np.arange(n).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+            for axis, n in enumerate(shape)
+        )
+        total += rng.uniform(0.5, 1) * np.sin(phase + rng.uniform(0, 6))
+    return total.astype(np.float32)
+
+
+def steps(seed, shape, spread=30.0, dtype=np.int8):
+    return np.clip(np.rint(np.random.default_rng(seed).standard_normal(shape) * spread), -128, 127).astype(dtype)
+
+
+Q = Quantization((0.05,), (3,))
+INSIDE = Context(quantized=True)
+
+
+@FEW
+@given(SEEDS, SHAPES, SCALES)
+def test_values_clipped_at_a_rail(seed, shape, scale):
+    reference = normal(seed, shape, scale)
+    output = np.minimum(reference, np.float32(0.8 * scale))
+    name, words = best(output, reference)
+    assert name == "rail"
+    assert "saturates" in words
+
+
+@FEW
+@given(SEEDS, SHAPES)
+def test_steps_at_the_end_of_their_type(seed, shape):
+    reference = steps(seed, shape, 60, np.int16)
+    reference.flat[:4] = [250, 260, 270, 280]
+    found = explain(Sides(np.clip(reference, -128, 127).astype(np.int8), reference, "int8", "int16", Q, Q))
+    assert found[0].name == "rail"
+    assert "the end of int8" in sentence(found[0])
+
+
+@FEW
+@given(SEEDS, st.sampled_from([(1, 64, 8), (4, 33, 3), (16, 8, 16)]), st.booleans())
+def test_known_products_are_summed_as_vpmaddubsw_does(seed, sizes, signed):
+    rng = np.random.default_rng(seed)
+    rows, length, columns = sizes
+    left = rng.integers(60, 128, (rows, length)).astype(np.int8 if signed else np.uint8)
+    left = left if signed else (left + np.uint8(120)).astype(np.uint8)
+    right = rng.integers(80, 128, (length, columns)).astype(np.int8)
+    shifted = left.astype(int) + (128 if signed else 0)
+    total = [
+        [
+            sum(
+                min(
+                    max(
+                        shifted[r, k] * int(right[k, c])
+                        + (shifted[r, k + 1] * int(right[k + 1, c]) if k + 1 < length else 0),
+                        -32768,
+                    ),
+                    32767,
+                )
+                for k in range(0, length, 2)
+            )
+            - (128 * int(right[:, c].astype(int).sum()) if signed else 0)
+            for c in range(columns)
+        ]
+        for r in range(rows)
+    ]
+    exact = left.astype(int) @ right.astype(int)
+    products = Products(left, right, 0.001)
+    output, reference = ((np.asarray(sums) * 0.001).astype(np.float32) for sums in (total, exact))
+    name, words = best(output, reference, context=Context(quantized=True, products=products))
+    assert name == "pairs_known"
+    assert "x64quantprecision" in words
+
+
+@FEW
+@given(SEEDS)
+def test_sums_that_fall_short_are_taken_for_saturated_pairs(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (49, 64))
+    w = rng.integers(-127, 128, (64, 16))
+    w[:, :8] = rng.integers(90, 128, (64, 8))
+    pairs = x[:, ::2, None] * w[None, ::2] + x[:, 1::2, None] * w[None, 1::2]
+    exact, wrong = pairs.sum(1), np.clip(pairs, -32768, 32767).sum(1)
+    scale = np.abs(exact).max() / 120
+    one, other = (np.rint(s / scale).astype(np.int8) for s in (wrong, exact))
+    name, words = best(one, other, Quantization((float(scale),), (0,)), INSIDE)
+    assert name == "pairs"
+    assert "VPMADDUBSW" in words
+
+
+def test_one_constant_for_another_in_a_quantised_model_falls_short():
+    name, _ = best(np.full((1, 8, 8, 8), 0.5, np.float32), np.full((1, 8, 8, 8), 64, np.float32), None, INSIDE)
+    assert name == "pairs"
+
+
+@FEW
+@given(SEEDS, st.sampled_from([8, 16, 32]))
+def test_wide_integers_reduced_modulo_a_power_of_two(seed, bits):
+    rng = np.random.default_rng(seed)
+    reference = rng.integers(-(2 ** (bits + 4)), 2 ** (bits + 4), 200)
+    span = 1 << bits
+    name, words = best((reference + span // 2) % span - span // 2, reference)
+    assert name == "wrap_modulus"
+    assert f"2^{bits}" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([np.int8, np.uint8, np.int16]), st.booleans())
+def test_bytes_that_wrap_on_one_side_and_saturate_on_the_other(seed, dtype, swap):
+    info = np.iinfo(dtype)
+    a, b = np.random.default_rng(seed).integers(info.min, info.max + 1, (2, 4000))
+    wrapped = (a + b).astype(dtype)
+    saturated = np.clip(a + b, info.min, info.max).astype(dtype)
+    name, _ = best(*((saturated, wrapped) if swap else (wrapped, saturated)))
+    assert name == ("wrap_reference" if swap else "wrap_output")
+
+
+@FEW
+@given(SEEDS)
+def test_an_accumulator_that_wraps_turns_the_largest(seed):
+    reference = np.random.default_rng(seed).standard_normal(500) * 40
+    output = np.where(np.abs(reference) > 60, reference - np.sign(reference) * 130, reference)
+    one, other = (np.clip(np.rint(side), -128, 127).astype(np.int8) for side in (output, reference))
+    assume(np.count_nonzero(one != other) >= 3)
+    kept = np.abs(reference) < 125
+    name, words = best(one[kept], other[kept], Quantization((0.1,), (0,)))
+    assert name == "wrap_sum"
+    assert "accumulator" in words
+
+
+def half_away(values):
+    return np.copysign(np.floor(np.abs(values) + 0.5), values)
+
+
+@FEW
+@given(SEEDS, st.sampled_from(["away", "up", "cut", "floor"]), st.integers(-5, 5))
+def test_another_rounding_mode(seed, mode, zero_point):
+    values = np.random.default_rng(seed).integers(-200, 200, 900) / (2 if mode in ("away", "up") else 7)
+    rounded = {
+        "away": half_away,
+        "up": lambda v: np.floor(v + 0.5),
+        "cut": np.trunc,
+        "floor": np.floor,
+    }[mode](values)
+    output, reference = ((v + zero_point).clip(-128, 127).astype(np.int8) for v in (rounded, np.rint(values)))
+    name, words = best(output, reference, Quantization((0.5,), (zero_point,)))
+    assert name == "rounding"
+    assert {"away": "away from zero", "up": "upwards", "cut": "cut off", "floor": "rounded down"}[mode] in words
+
+
+@FEW
+@given(SEEDS)
+def test_an_output_with_ties_to_even_against_a_reference_away_from_zero(seed):
+    values = np.random.default_rng(seed).integers(-200, 200, 900) / 2
+    name, words = best(np.rint(values).astype(np.int8), half_away(values).astype(np.int8), Quantization((0.5,), (0,)))
+    assert name == "rounding"
+    assert "those of the reference away from zero" in words
+
+
+@FEW
+@given(SEEDS)
+def test_two_roundings_in_place_of_one(seed):
+    # First to 8 binary digits behind the point, then to whole numbers away from zero, as gemmlowp's two steps do.
+    values = np.random.default_rng(seed).uniform(-100, 100, 60_000)
+    twice = half_away(half_away(values * 256) / 256)
+    once = np.rint(values)
+    name, _ = best(twice.astype(np.int8), once.astype(np.int8), Quantization((1.0,), (0,)))
+    assert name == "double_rounding"
+
+
+@FEW
+@given(SEEDS, SHAPES)
+def test_subnormals_flushed_to_zero(seed, shape):
+    reference = normal(seed, shape, 1e-38)
+    output = np.where(np.abs(reference) < 2.0**-126, np.float32(0), reference)
+    name, words = best(output, reference)
+    assert name == "flush"
+    assert "subnormals" in words
+
+
+@FEW
+@given(SEEDS, SHAPES, SCALES, st.sampled_from([0.5, 2.0, 1.1, -1.0, 127 / 128]))
+def test_a_scale_that_is_off(seed, shape, scale, factor):
+    reference = normal(seed, shape, scale)
+    found = explain(sides(reference * np.float32(factor), reference))
+    TOLD.add(found[0].name)
+    assert found[0].name == "scale"
+    assert found[0].figures["factor"] == pytest.approx(factor, rel=1e-5)
+
+
+@FEW
+@given(SEEDS, SHAPES, SCALES)
+def test_an_offset(seed, shape, scale):
+    reference = normal(seed, shape, scale)
+    assert best(reference + np.float32(0.7 * scale), reference)[0] == "offset"
+
+
+@FEW
+@given(SEEDS, SHAPES, st.integers(2, 30))
+def test_a_zero_point_that_is_off_is_told_in_steps(seed, shape, by):
+    reference = steps(seed, shape, 15)
+    name, words = best(reference + np.int8(by), reference, Q)
+    assert name == "offset"
+    assert f"{by:+.3g} steps" in words
+
+
+@FEW
+@given(SEEDS, SHAPES, SCALES)
+def test_scale_and_offset_together(seed, shape, scale):
+    reference = normal(seed, shape, scale)
+    name, _ = best(reference * np.float32(1.7) - np.float32(2 * scale), reference)
+    assert name == "scale_and_offset"
+
+
+@FEW
+@given(SEEDS, SCALES)
+def test_scales_of_single_channels(seed, scale):
+    reference = normal(seed, (2, 6, 8, 8), scale)
+    factors = np.random.default_rng(seed).uniform(0.3, 3, 6).astype(np.float32)
+    name, words = best(reference * factors[:, None, None], reference)
+    assert name == "channel_scales"
+    assert "axis 1" in words
+
+
+@FEW
+@given(SEEDS, SHAPES, st.sampled_from([0.003, 0.1, 2.5]), st.integers(-128, 127))
+def test_dequantisation_left_out(seed, shape, scale, zero_point):
+    reference = normal(seed, shape, 30 * scale)
+    whole = np.rint(reference / np.float32(scale)) + zero_point
+    name, words = best(whole.astype(np.float32), reference, context=INSIDE)
+    assert name == "not_dequantised"
+    assert "the output holds whole numbers" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([(1, 3, 8, 8), (2, 6, 6), (9, 9), (1, 4, 4, 4)]))
+def test_axes_of_one_length_exchanged(seed, shape):
+    reference = normal(seed, shape)
+    name, words = best(np.ascontiguousarray(np.swapaxes(reference, -1, -2)), reference)
+    assert name == "layout"
+    assert "axes" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([(1, 3, 8, 10), (2, 5, 7), (4, 9)]))
+def test_channels_last_read_as_channels_first(seed, shape):
+    reference = normal(seed, shape)
+    axis = 1 if len(shape) > 2 else 0
+    name, _ = best(np.moveaxis(reference, axis, -1).reshape(shape), reference)
+    assert name == "reread"
+
+
+@FEW
+@given(SEEDS, st.sampled_from([((1, 3, 8, 10), 1), ((2, 7, 9, 3), 3)]), SCALES)
+def test_red_and_blue_exchanged(seed, planted, scale):
+    shape, axis = planted
+    reference = normal(seed, shape, scale)
+    name, words = best(np.flip(reference, axis).copy(), reference)
+    assert name == "order"
+    assert "red and blue" in words
+
+
+@FEW
+@given(SEEDS)
+def test_classes_in_another_order(seed):
+    reference = normal(seed, (6, 10))
+    order = np.roll(np.random.default_rng(seed).permutation(10), 1)
+    assume(sorted(order) != list(order))
+    assert best(reference[:, order], reference)[0] in ("order", "shift")
+
+
+@FEW
+@given(SEEDS, st.sampled_from([(1, 2, 20, 24), (2, 30, 20, 3)]), st.sampled_from([-2, -1, 1, 2]))
+def test_an_image_moved_by_whole_pixels(seed, shape, by):
+    reference = normal(seed, shape)
+    axis = 2 if shape[1] == 2 else 1
+    output = np.roll(reference, by, axis)
+    edge = [slice(None)] * 4
+    edge[axis] = slice(0, by) if by > 0 else slice(by, None)
+    output[tuple(edge)] = 0
+    name, words = best(output, reference)
+    assert name == "shift"
+    assert f"axis {axis}" in words
+    assert f"{by:+d} elements" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([0.25, -0.4, 0.5]))
+def test_an_image_moved_by_a_part_of_a_pixel(seed, by):
+    reference = smooth(seed, (1, 2, 24, 32))
+    x = np.clip(np.arange(32) - by, 0, 31)
+    low = np.floor(x).astype(int)
+    part = (x - low).astype(np.float32)
+    output = reference[..., low] * (1 - part) + reference[..., np.minimum(low + 1, 31)] * part
+    name, words = best(output, reference)
+    assert name == "shift"
+    assert "axis 3" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([(4, 10), (3, 2, 5, 5)]), SCALES)
+def test_one_row_for_the_whole_batch(seed, shape, scale):
+    reference = normal(seed, shape, scale)
+    assert best(np.broadcast_to(reference[:1], shape).copy(), reference)[0] == "one_row"
+    zeros = reference.copy()
+    zeros[1:] = 0
+    assert best(zeros, reference)[0] == "first_row"
+
+
+@FEW
+@given(SEEDS, st.integers(3, 6))
+def test_state_that_is_kept(seed, feeds):
+    rng = np.random.default_rng(seed)
+    reference = rng.standard_normal((feeds, 12)).astype(np.float32)
+    output = reference.copy()
+    for n in range(1, feeds):
+        output[n] += 0.5 * np.tanh(output[n - 1])
+    name, words = best(output, reference, context=Context(n_feeds=feeds))
+    assert name == "state"
+    assert f"first of {feeds} inferences" in words
+
+
+def rounded(values, precision):
+    if precision == "bfloat16":
+        return values.astype(ml_dtypes.bfloat16).astype(np.float32)
+    if precision == "float16":
+        return values.astype(np.float16).astype(np.float32)
+    raw = values.view(np.uint32)
+    return ((raw + np.uint32(0xFFF) + ((raw >> 13) & 1)) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+PRECISIONS = st.sampled_from(["bfloat16", "float16", "TF32"])
+
+
+@FEW
+@given(SEEDS, PRECISIONS)
+def test_values_stored_in_fewer_bits(seed, precision):
+    reference = normal(seed, (8, 40), 1e5 if precision == "TF32" else 1)
+    name, words = best(rounded(reference, precision), reference)
+    assert name == "stored"
+    assert f"one of {precision}" in words
+
+
+@FEW
+@given(SEEDS, PRECISIONS, st.sampled_from([32, 200, 1000]), SCALES)
+def test_products_computed_in_fewer_bits(seed, precision, length, scale):
+    a, b = normal(seed, (16, length)), normal(seed + 1, (length, 20))
+    exact = (a.astype(np.float64) @ b.astype(np.float64) * scale).astype(np.float32)
+    output = (rounded(a, precision) @ rounded(b, precision) * np.float32(scale)).astype(np.float32)
+    name, words = best(output, exact)
+    assert name == "computed"
+    assert ("bfloat16" if precision == "bfloat16" else "TF32 or float16") in words
+
+
+@FEW
+@given(SEEDS)
+def test_a_float64_product_computed_in_float32(seed):
+    a, b = np.random.default_rng(seed).standard_normal((2, 40, 40))
+    output = (a.astype(np.float32) @ b.astype(np.float32)).astype(np.float64)
+    name, words = best(output, a @ b)
+    assert name == "computed"
+    assert words.endswith("computed in float32")
+
+
+@FEW
+@given(SEEDS, SHAPES, st.sampled_from([0.0, -1.0, 6.0]))
+def test_nan_that_is_dropped(seed, shape, value):
+    reference = normal(seed, shape)
+    reference.flat[::7] = np.nan
+    name, words = best(np.where(np.isnan(reference), np.float32(value), reference), reference)
+    assert name == "nan_dropped"
+    assert f"and {value:g} in the output" in words
+
+
+@FEW
+@given(SEEDS, SHAPES)
+def test_nan_and_infinities_that_are_made(seed, shape):
+    reference = normal(seed, shape)
+    spoiled, infinite, turned = reference.copy(), reference.copy(), reference.copy()
+    spoiled.flat[0] = np.nan
+    infinite.flat[0] = np.inf
+    assert best(spoiled, reference)[0] == "nan_made"
+    assert best(infinite, reference)[0] == "infinity_made"
+    assert best(reference, infinite)[0] == "infinity_dropped"
+    turned.flat[0] = -np.inf
+    assert best(turned, infinite)[0] == "infinity_sign"
+
+
+@FEW
+@given(SEEDS, SHAPES)
+def test_float16_that_overflows(seed, shape):
+    reference = normal(seed, shape, 60_000)
+    reference.flat[0] = 70_000
+    with np.errstate(over="ignore"):
+        output = reference.astype(np.float16).astype(np.float32)
+    assert best(output, reference)[0] == "overflow_float16"
+
+
+def softmax(values):
+    powers = np.exp(values - values.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+@FEW
+@given(SEEDS, st.sampled_from([softmax, lambda v: 1 / (1 + np.exp(-v)), np.tanh, np.exp]), st.booleans())
+def test_a_graph_cut_before_or_after_its_last_function(seed, function, before):
+    logits = normal(seed, (6, 12), 2)
+    cut, whole = (logits, function(logits)) if before else (function(logits), logits)
+    assert best(cut, whole)[0] == ("cut_output" if before else "cut_reference")
+
+
+@FEW
+@given(SEEDS, st.sampled_from(["port", "implementation"]))
+def test_other_weights_and_drift(seed, question):
+    x, w = normal(seed, (8, 30)), normal(seed + 1, (30, 12))
+    other, drifted = normal(seed + 2, (30, 12)), w + normal(seed + 3, (30, 12), 0.08)
+    name, words = best(x @ other, x @ w, context=Context(question))
+    assert name == "unrelated"
+    assert ("other weights" in words) == (question == "port")
+    assert best(x @ drifted, x @ w, context=Context(question))[0] == "drift"
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_every_sentence_is_planted_above(name):
+    if not TOLD:
+        pytest.skip("runs with the planted cases of this file, which were not selected")
+    assert name in TOLD
