@@ -129,6 +129,7 @@ def compare_sides(
         EdgertError: The session under test did, or the two cannot be compared.
     """
     from pytest_edgert.agreement.compare import compare_outputs
+    from pytest_edgert.agreement.explain.evidence import Context
 
     if not independent(session, other):
         raise UsageError(
@@ -156,6 +157,7 @@ def compare_sides(
         tolerances(session, other.signature, other.placement, matching, question, extra=extra),
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in other.signature.outputs},
+        context=Context(question, bool(session.signature.quantized or other.signature.quantized), len(pairs)),
     )
     return told(compared, question, other.title, len(pairs))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_edgert import clock
 from pytest_edgert.agreement.compare import compare_outputs
+from pytest_edgert.agreement.explain.evidence import Context
 from pytest_edgert.agreement.match import match
 from pytest_edgert.agreement.telling import told
 from pytest_edgert.agreements import tolerances
@@ -171,6 +172,7 @@ def _compare(session: EdgeSession, present: Golden, outputs: Mapping[str, Array]
         allowed,
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in signature.outputs},
+        context=Context(quantized=bool(session.signature.quantized)),
     )
     recorded = f"the golden of {manifest.created_utc[:10]} by {manifest.environment.target}"
     return told(compared, GOLDEN, recorded, 1)

@@ -15,6 +15,8 @@ from pytest_edgert.agreement import gates, sentences
 from pytest_edgert.agreement.blocks import is_float, logical_dtype
 from pytest_edgert.agreement.decisions import Decisions, index_agreement, rows_of, top1
 from pytest_edgert.agreement.distance import StepDistance
+from pytest_edgert.agreement.explain.evidence import Context
+from pytest_edgert.agreement.explain.ranking import explain
 from pytest_edgert.agreement.match import Matching, Pair, align
 from pytest_edgert.agreement.metrics import Limits, measure
 from pytest_edgert.agreement.outcome import Comparison, OutputComparison, Sides
@@ -35,6 +37,7 @@ class _Given:
     right: Feeds
     left_specs: Specs
     right_specs: Specs
+    context: Context
 
     def sides(self, pair: Pair) -> Sides:
         """Return both tensors of a pair in the left layout."""
@@ -64,6 +67,7 @@ def compare_outputs(
     left_specs: Specs | None = None,
     right_specs: Specs | None = None,
     indices: Mapping[str, str] | None = None,
+    context: Context | None = None,
 ) -> Comparison:
     """Compare the outputs of one inference with a reference's.
 
@@ -75,12 +79,13 @@ def compare_outputs(
         left_specs: Declared dtype and quantisation of the left outputs; without, arrays are what they are.
         right_specs: The same of the reference.
         indices: Left names of index outputs, each with the left name of the scores it points into.
+        context: What is known beside the outputs; it helps to explain a failure and judges nothing.
 
     Raises:
         UsageError: A tensor is compared with itself, a tolerance is missing, or an array is of a type that is not
             compared here.
     """
-    given = _Given(left, right, left_specs or {}, right_specs or {})
+    given = _Given(left, right, left_specs or {}, right_specs or {}, context or Context())
     done = [_compare_pair(given, pair, _tolerance_of(tolerances, pair)) for pair in matching.pairs]
     by_name = {output.pair.left: output for output in done}
     for name, scores in (indices or {}).items():
@@ -121,7 +126,7 @@ def _compare_pair(given: _Given, pair: Pair, tolerance: Tolerance) -> OutputComp
     broken = gates.structure(pair.left, sides)
     if broken:
         return OutputComparison(pair, Verdict.FAIL, broken, tolerance, broken=("structure",))
-    return _judge(_measured(pair, sides, tolerance), sides)
+    return _explained(_judge(_measured(pair, sides, tolerance), sides), sides, given.context)
 
 
 def _aligned(pair: Pair, left: Array, right: Array) -> Array:
@@ -177,6 +182,10 @@ def _judge(found: OutputComparison, sides: Sides) -> OutputComparison:
     return replace(found, verdict=verdict, reason=reason, notes=notes)
 
 
+def _explained(found: OutputComparison, sides: Sides, context: Context) -> OutputComparison:
+    return replace(found, explanations=explain(sides, context)) if found.verdict is Verdict.FAIL else found
+
+
 def _excuse_ties(given: _Given, found: OutputComparison, scores: OutputComparison) -> OutputComparison:
     """Judge an index output again by the reference's scores that its indices point to."""
     if scores.distance is None or found.distance is None:
@@ -186,4 +195,5 @@ def _excuse_ties(given: _Given, found: OutputComparison, scores: OutputCompariso
     decisions = index_agreement(of_index.left, of_index.right, of_scores.real()[1], tolerance)
     verdict, reason = gates.indices(found.pair.left, decisions, scores.pair.left)
     broken = ("index",) if verdict is Verdict.FAIL else ()
-    return replace(found, verdict=verdict, reason=reason, top1=decisions, broken=broken)
+    explanations = found.explanations if broken else ()
+    return replace(found, verdict=verdict, reason=reason, top1=decisions, broken=broken, explanations=explanations)

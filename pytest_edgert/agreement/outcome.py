@@ -10,6 +10,7 @@ import numpy as np
 from pytest_edgert.agreement.blocks import is_float, widen
 from pytest_edgert.agreement.decisions import Decisions
 from pytest_edgert.agreement.distance import StepDistance, TensorDistance
+from pytest_edgert.agreement.explain.explanation import Explanation
 from pytest_edgert.agreement.match import Pair
 from pytest_edgert.agreement.steps import dequantize
 from pytest_edgert.agreement.tolerance import Tolerance
@@ -33,6 +34,7 @@ class OutputComparison:
         top1: The largest entries, for outputs that are (batch, classes); indices, for outputs declared so.
         broken: Names of all gates that broke, in order.
         notes: What else is worth knowing.
+        explanations: What explains a failure, the best first; empty where nothing known does.
     """
 
     pair: Pair
@@ -45,6 +47,7 @@ class OutputComparison:
     top1: Decisions | None = None
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
 
     @property
     def figures(self) -> TensorDistance:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pytest_edgert.agreement.explain.words import sentence
 from pytest_edgert.agreement.outcome import Comparison, OutputComparison
 from pytest_edgert.records import Agreement, OutputAgreement, Plain
+
+#: Explanations that a record holds of one output: the best, and what else it may be.
+TOLD = 2
 
 
 def told(compared: Comparison, question: str, reference: str, n_feeds: int) -> Agreement:
@@ -26,6 +30,7 @@ def _told_output(output: OutputComparison) -> OutputAgreement:
         tolerance.source,
         output.broken,
         output.notes,
+        tuple(sentence(one) for one in output.explanations[:TOLD]),
     )
 
 

@@ -80,6 +80,7 @@ class OutputAgreement:
         tolerance_reason, tolerance_source: Why so much, and who said so.
         broken: Names of all gates that broke, in order.
         notes: What else is worth knowing.
+        explanations: What explains a failure, as sentences, the best first; empty where nothing known does.
     """
 
     output: str
@@ -93,6 +94,7 @@ class OutputAgreement:
     tolerance_source: str = ""
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    explanations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

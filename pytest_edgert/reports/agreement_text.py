@@ -56,6 +56,8 @@ def _output(output: OutputAgreement) -> Iterator[str]:
         yield f"    {output.reason}"
         allowed = ", ".join(f"{name} {_plain(value)}" for name, value in output.tolerance.items())
         yield f"    allowed: {allowed} ({output.tolerance_reason}; from {output.tolerance_source})"
+    for word, explanation in zip(("looks like", "or"), output.explanations, strict=False):
+        yield f"    {word}: {explanation}"
     for note in output.notes:
         yield f"    {note}"
 

@@ -7,15 +7,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pytest_edgert.agreement.explain.evidence import Evidence, Floats, share_explained
+from pytest_edgert.agreement.explain.evidence import Evidence, Floats, Mask, share_explained
 from pytest_edgert.agreement.explain.explanation import Explanation
 from pytest_edgert.agreement.explain.parts import part_of
 
 _LEAST_SHARE, _LEAST_ELEMENTS = 0.95, 8
+#: Share of wrong elements that another place must put right.
+_LEAST_RIGHT = 0.8
 _MOST_AXES = 5
 #: Longest axis whose order is looked at, and elements per entry that are looked at.
 _LONGEST, _THINNED = 64, 4096
 _LEAST_SMOOTH = 0.8
+
+
+def _share_moved(evidence: Evidence, candidate: Floats, where: Mask | None = None) -> float:
+    """Return the share of the error that is gone, 0 unless most wrong elements come right: moved elements are exact."""
+    share = share_explained(evidence, candidate, where)
+    wrong = evidence.differs if where is None else evidence.differs & where
+    if share < _LEAST_SHARE or not wrong.any():
+        return 0.0
+    right = np.absolute(evidence.output - candidate)[wrong] <= evidence.slack[wrong]
+    return share if float(np.mean(right)) >= _LEAST_RIGHT else 0.0
 
 
 def layout(evidence: Evidence) -> Explanation | None:
@@ -30,11 +42,11 @@ def _layouts(evidence: Evidence) -> Iterator[Explanation]:
     for permutation in _permutations(evidence.output.shape):
         if part is not None and part.share(np.transpose(evidence.reference, permutation)) < _LEAST_SHARE:
             continue
-        share = share_explained(evidence, np.transpose(evidence.reference, permutation))
+        share = _share_moved(evidence, np.transpose(evidence.reference, permutation))
         if share >= _LEAST_SHARE:
             yield Explanation("layout", 0.98 * share, {"permutation": str(permutation), "share": share})
     for how, candidate in _rereadings(evidence.reference):
-        share = share_explained(evidence, candidate)
+        share = _share_moved(evidence, candidate)
         if share >= _LEAST_SHARE:
             yield Explanation("reread", 0.97 * share, {"how": how, "share": share})
 
@@ -76,7 +88,7 @@ def order(evidence: Evidence) -> Explanation | None:
         found = _order_along(evidence, axis)
         if found is None:
             continue
-        share = share_explained(evidence, np.take(evidence.reference, found, axis=axis))
+        share = _share_moved(evidence, np.take(evidence.reference, found, axis=axis))
         if share >= _LEAST_SHARE:
             known = "; red and blue are exchanged" if found == [2, 1, 0] else ""
             told = ", ".join(map(str, found[:8])) + (", …" if len(found) > 8 else "")
@@ -117,7 +129,7 @@ def _shifts(evidence: Evidence, axis: int) -> Iterator[Explanation]:
         inside[axis] = slice(by, None) if by > 0 else slice(None, by)
         where = np.zeros(evidence.output.shape, bool)
         where[tuple(inside)] = True
-        share = share_explained(evidence, np.roll(evidence.reference, by, axis), where)
+        share = _share_moved(evidence, np.roll(evidence.reference, by, axis), where)
         if share >= _LEAST_SHARE and np.count_nonzero(evidence.differs & where) >= 4:
             yield Explanation("shift", 0.95 * share, {"axis": axis, "by": float(by), "share": share})
     yield from _part_of_an_element(evidence, axis)

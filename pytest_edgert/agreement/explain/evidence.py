@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 #: Unit roundoff by dtype.
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, BFLOAT16: 2.0**-8}
 #: Plain rounding in units of roundoff: sums of a hundred thousand terms stay within it (see the derived bounds).
-_ROUNDINGS = 32.0
+_ROUNDINGS = 64.0
 #: Noise of integer kernels behind a float output, as a share of the reference's root mean square: 40 dB.
 _INSIDE = 0.01
 #: A step with slack, so that a difference of one step is plain rounding.

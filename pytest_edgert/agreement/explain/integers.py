@@ -116,7 +116,7 @@ def _falls_short(evidence: Evidence) -> Explanation | None:
     share = float(np.mean(np.sign(error) == -np.sign(reference)))
     if share < _ONE_SIDED or not _larger_ones(evidence.reference, differs & evidence.finite, error):
         return None
-    return Explanation("pairs", _FALLING_SHORT * share, {"n": n, "share": share})
+    return Explanation("pairs", _FALLING_SHORT, {"n": n, "share": share})
 
 
 def _larger_ones(reference: Array, differs: Mask, error: Array) -> bool:

@@ -87,7 +87,7 @@ def another_model(evidence: Evidence) -> Explanation | None:
     one, other = output - output.mean(), reference - reference.mean()
     power = float(np.sqrt((one @ one) * (other @ other)))
     correlation = float(one @ other) / power if power else 0.0
-    question = evidence.context.question
+    question = "port" if evidence.context.question == "port" else "implementation"
     if abs(correlation) < _UNRELATED + 2 / np.sqrt(output.size):
         return Explanation("unrelated", 0.45, {"correlation": correlation, "cause": _OTHER_CAUSES[question]})
     if correlation >= _FOLLOWS:

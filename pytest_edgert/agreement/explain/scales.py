@@ -9,9 +9,9 @@ import numpy as np
 from pytest_edgert.agreement.explain.evidence import Evidence, Floats, share_explained
 from pytest_edgert.agreement.explain.explanation import Explanation
 
-_LEAST_SHARE, _LEAST_ELEMENTS, _LEAST_VALUES = 0.95, 8, 4
-#: Factors by channel have many degrees of freedom: they must leave nothing.
-_LEAST_BY_CHANNEL = 0.99
+_LEAST_SHARE, _LEAST_ELEMENTS, _LEAST_VALUES = 0.99, 8, 4
+#: Share of whole numbers within one rounding of the line of a missing dequantisation: some saturate.
+_LEAST_ON_LINE = 0.95
 #: A factor closer to zero than this is a constant output, not a scale.
 _LEAST_FACTOR = 1e-6
 #: Most entries of an axis whose factors are looked at one by one.
@@ -30,6 +30,8 @@ class _Line:
 
 def _sides(evidence: Evidence) -> tuple[Floats, Floats] | None:
     """Return output and reference where they are finite, when there is enough to fit a line through."""
+    if np.count_nonzero(evidence.differs) < _LEAST_ELEMENTS:
+        return None
     output, reference = evidence.output[evidence.finite], evidence.reference[evidence.finite]
     if output.size < _LEAST_ELEMENTS or np.unique(reference[:10_000]).size < _LEAST_VALUES:
         return None
@@ -70,12 +72,12 @@ def scale_or_offset(evidence: Evidence) -> Explanation | None:
 
 def channel_scales(evidence: Evidence) -> Explanation | None:
     """Explain a factor of its own for each entry along one axis."""
-    if not evidence.whole or not evidence.finite.all():
+    if not evidence.whole or not evidence.finite.all() or np.count_nonzero(evidence.differs) < _LEAST_ELEMENTS:
         return None
     best = max((_by_channel(evidence, axis) for axis in range(evidence.output.ndim)), default=(0.0, -1, np.zeros(0)),
                key=lambda found: found[0])  # fmt: skip
     share, axis, factors = best
-    if share < _LEAST_BY_CHANNEL:
+    if share < _LEAST_SHARE:
         return None
     worst = int(np.absolute(factors - 1).argmax())
     return Explanation(
@@ -114,7 +116,7 @@ def missing_dequantisation(evidence: Evidence) -> Explanation | None:
     # One rounding to a step lies between both sides.
     off = np.absolute(output - (line.factor * reference + line.offset))
     allowed = 1.0 if whole[0] else abs(line.factor)
-    if not abs(line.factor) > _LEAST_FACTOR or float(np.mean(off <= 1.01 * allowed)) < _LEAST_SHARE:
+    if not abs(line.factor) > _LEAST_FACTOR or float(np.mean(off <= 1.01 * allowed)) < _LEAST_ON_LINE:
         return None
     if not _spans_steps(output if whole[0] else reference):
         return None

@@ -1,13 +1,18 @@
 """Verdicts and sentences of outputs compared, and what other comparators get wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_edgert.agreement.compare import compare_outputs
+from pytest_edgert.agreement.explain.evidence import Context
+from pytest_edgert.agreement.explain.explanation import Explanation
 from pytest_edgert.agreement.match import Matching, Pair
 from pytest_edgert.agreement.policy import POLICY
+from pytest_edgert.agreement.telling import TOLD, told
 from pytest_edgert.agreement.tolerance import NanPolicy, Tolerance
 from pytest_edgert.errors import EdgertError, UsageError
 from pytest_edgert.records import Verdict
@@ -226,6 +231,35 @@ def test_errors_that_lean_to_one_side_fail_within_one_step():
     found = quantized(left, right, POLICY["operator quantized"])
     assert found.outputs[0].broken == ("bias_lsb",)
     assert "+0.1 LSB off on average" in found.reason
+
+
+def test_a_failure_is_explained_and_a_pass_is_not():
+    right = np.random.default_rng(0).standard_normal((4, 50)).astype(np.float32)
+    failed = compare(right * np.float32(2), right).outputs[0]
+    assert [one.name for one in failed.explanations] == ["scale"]
+    assert told(compare(right * np.float32(2), right), "port", "r", 1).outputs[0].explanations == (
+        "the output is 2 times the reference: that explains 100.0% of the error; look at its scale",
+    )
+    assert compare(right.copy(), right).outputs[0].explanations == ()
+
+
+def test_what_is_known_beside_the_outputs_helps_to_explain_and_judges_nothing():
+    right = np.random.default_rng(0).standard_normal((3, 50)).astype(np.float32)
+    left = right.copy()
+    left[1:] += right[:-1]
+    plain, known = compare(left, right), compare(left, right, context=Context(n_feeds=3))
+    assert (plain.verdict, plain.reason) == (known.verdict, known.reason)
+    assert [one.name for one in known.outputs[0].explanations] == ["state"]
+
+
+def test_a_record_holds_the_two_best_explanations():
+    right = np.random.default_rng(0).standard_normal((4, 50)).astype(np.float32)
+    compared = compare(right * np.float32(2), right)
+    many = [Explanation("nan_made", confidence, {"n": n}) for n, confidence in ((1, 0.9), (2, 0.8), (3, 0.7))]
+    output = replace(compared.outputs[0], explanations=tuple(many))
+    record = told(replace(compared, outputs=(output,)), "port", "r", 1).outputs[0]
+    assert len(record.explanations) == TOLD == 2
+    assert record.explanations[0].startswith("1 elements are NaN")
 
 
 def test_a_lean_that_chance_explains_is_none():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_edgert.records import Agreement, OutputAgreement, Verdict
 from pytest_edgert.reports import agreement_text
 
@@ -35,6 +37,16 @@ def test_a_failing_output_says_what_was_allowed_and_why():
     assert told[2:] == [
         "    boxes[0, 3] is 9 LSB off.",
         "    allowed: lsb 3 (integer kernels round; from policy)",
+        "    near ties: 2",
+    ]
+
+
+def test_a_failing_output_says_what_it_looks_like_and_what_else_it_may_be():
+    explained = replace(BAD, explanations=("the output is twice the reference", "a layout is exchanged"))
+    told = list(agreement_text.lines((Agreement("implementation", "r", Verdict.FAIL, "x", (explained,), 4),)))
+    assert told[4:] == [
+        "    looks like: the output is twice the reference",
+        "    or: a layout is exchanged",
         "    near ties: 2",
     ]
 
