@@ -18,6 +18,8 @@ _MOST_AXES = 5
 #: Longest axis whose order is looked at, and elements per entry that are looked at.
 _LONGEST, _THINNED = 64, 4096
 _LEAST_SMOOTH = 0.8
+#: Furthest that a slope foretells a value, in elements.
+_MOST_MOVED = 2.0
 
 
 def _share_moved(evidence: Evidence, candidate: Floats, where: Mask | None = None) -> float:
@@ -107,7 +109,11 @@ def _order_along(evidence: Evidence, axis: int) -> list[int] | None:
     one, other = one[:, ::every], other[:, ::every]
     squares = (other * other).sum(axis=1)
     nearest = (squares - 2 * one @ other.T).argmin(axis=1).tolist()
-    if sorted(nearest) != list(range(length)) or nearest == list(range(length)):
+    places = list(range(length))
+    if sorted(nearest) != places or nearest == places:
+        return None
+    # Moved by one or two places: that is a shift.
+    if length >= 4 and any(nearest == [*places[-by:], *places[:-by]] for by in (-2, -1, 1, 2)):
         return None
     found: list[int] = nearest
     return found
@@ -141,13 +147,49 @@ def _part_of_an_element(evidence: Evidence, axis: int) -> Iterator[Explanation]:
     if length < 8 or evidence.output.size < 64:
         return
     slope = np.gradient(evidence.reference, axis=axis)
-    inside = [slice(None)] * slope.ndim
-    inside[axis] = slice(1, -1)
-    where = np.zeros(slope.shape, bool)
-    where[tuple(inside)] = True
+    where = _inside(slope.shape, [axis])
     steep, error = slope[where], evidence.error[where]
     power = float(steep @ steep)
     by = -float(error @ steep) / power if power else 0.0
     share = share_explained(evidence, evidence.reference - by * slope, where)
     if share >= _LEAST_SMOOTH and 0.05 <= abs(by) < 1:
         yield Explanation("shift", 0.8 * share, {"axis": axis, "by": by, "share": share})
+
+
+def stretch(evidence: Evidence) -> Explanation | None:
+    """Explain an image that lies elsewhere by a part of a pixel that changes along its axes: other coordinates of a resize."""
+    if not evidence.whole or not evidence.finite.all() or evidence.output.size < 64:
+        return None
+    axes = [axis for axis in range(1, evidence.output.ndim) if evidence.output.shape[axis] >= 8]
+    axes = sorted(axes, key=lambda axis: -evidence.output.shape[axis])[:2]
+    if not axes or not evidence.differs.any():
+        return None
+    columns = []
+    for axis in axes:
+        slope = np.gradient(evidence.reference, axis=axis)
+        columns += [slope, slope * _places(evidence.output.shape, axis)]
+    where = _inside(evidence.output.shape, axes)
+    flat = np.stack([column[where] for column in columns])
+    found = np.linalg.lstsq(flat @ flat.T, -flat @ evidence.error[where], rcond=None)[0]
+    share = share_explained(evidence, evidence.reference - np.tensordot(found, np.stack(columns), 1), where)
+    if share < _LEAST_SMOOTH:
+        return None
+    ends = [(float(a - b), float(a + b)) for a, b in zip(found[::2], found[1::2], strict=True)]
+    if not 0.05 <= max(abs(end) for pair in ends for end in pair) <= _MOST_MOVED:
+        return None
+    told = " and ".join(f"axis {a} by {low:+.2g} to {high:+.2g}" for a, (low, high) in zip(axes, ends, strict=True))
+    return Explanation("stretch", 0.75 * share, {"moved": told, "share": share})
+
+
+def _inside(shape: tuple[int, ...], axes: list[int]) -> Mask:
+    """Return where elements are not at an edge of the axes: what lies beyond an edge is repeated there."""
+    inside = [slice(1, -1) if axis in axes else slice(None) for axis in range(len(shape))]
+    where = np.zeros(shape, bool)
+    where[tuple(inside)] = True
+    return where
+
+
+def _places(shape: tuple[int, ...], axis: int) -> Floats:
+    """Return the place of each element along an axis, -1 at its start and 1 at its end, in a shape that broadcasts."""
+    lengths = [-1 if other == axis else 1 for other in range(len(shape))]
+    return np.linspace(-1, 1, shape[axis]).reshape(lengths)

@@ -20,16 +20,26 @@ _SMALLEST_SHARE = 0.8
 
 
 def stored(evidence: Evidence) -> Explanation | None:
-    """Explain float32 values that are all values of a shorter format while the reference's are not."""
-    known = evidence.output[evidence.finite]
-    if evidence.dtype != "float32" or known.size < _LEAST_ELEMENTS or np.unique(known[:1000]).size < _LEAST_ELEMENTS:
+    """Explain values that are all values of a shorter format while the reference's are not."""
+    known, wanted = evidence.output[evidence.finite], evidence.reference[evidence.finite]
+    if known.size < _LEAST_ELEMENTS or np.unique(wanted[:1000]).size < _LEAST_ELEMENTS:
+        return None
+    if evidence.dtype == "float64":
+        narrow = bool(_in_float32(known).all()) and not bool(_in_float32(wanted).all())
+        return Explanation("stored", 0.92, {"precision": "float32"}) if narrow else None
+    if evidence.dtype != "float32" or np.unique(known[:1000]).size < _LEAST_ELEMENTS:
         return None
     with np.errstate(over="ignore"):
-        output, reference = known.astype(np.float32), evidence.reference[evidence.finite].astype(np.float32)
+        output, reference = known.astype(np.float32), wanted.astype(np.float32)
     for name, test in (("bfloat16", _in_bfloat16), ("float16", _in_float16), ("TF32", _in_tf32)):
         if bool(test(output).all()) and not bool(test(reference).all()):
             return Explanation("stored", 0.92, {"precision": name})
     return None
+
+
+def _in_float32(values: Floats) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = values.astype(np.float32).astype(np.float64) == values
+    return found
 
 
 def _in_bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

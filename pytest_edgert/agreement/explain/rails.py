@@ -30,7 +30,8 @@ def saturation(evidence: Evidence) -> Explanation | None:
         high if n_high >= _LEAST_ELEMENTS else np.inf,
     )
     share = share_explained(evidence, clipped)
-    if share < _LEAST_SHARE:
+    rest = np.absolute(evidence.output - clipped)[evidence.differs] <= evidence.slack[evidence.differs]
+    if share < _LEAST_SHARE or float(np.mean(rest)) < _LEAST_SHARE:
         return None
     upper = n_high >= n_low
     hits, rail = (beyond_high, high) if upper else (beyond_low, low)

@@ -12,6 +12,7 @@ from pytest_edgert.agreement.explain import (
     integers,
     models,
     nonfinite,
+    places,
     precision,
     rails,
     rounding,
@@ -27,15 +28,19 @@ EXPLANATIONS: tuple[Explain, ...] = (
     nonfinite.nan_handling,
     nonfinite.infinities,
     batches.one_row,
+    places.constant_output,
+    places.few_entries,
     integers.wrap_around,
     integers.pair_saturation,
     rails.saturation,
     rounding.flush_to_zero,
     rounding.rounding_mode,
     rounding.double_rounding,
+    rounding.another_grid,
     axes.layout,
     axes.order,
     axes.shift,
+    axes.stretch,
     scales.missing_dequantisation,
     scales.scale_or_offset,
     scales.channel_scales,
@@ -47,6 +52,8 @@ EXPLANATIONS: tuple[Explain, ...] = (
 )
 #: Below this, an explanation is told only when there is none above it.
 _SURE = 0.5
+#: An explanation this much less sure than the best one is not told beside it.
+_FAR_BEHIND = 0.06
 
 
 def explain(sides: Sides, context: Context | None = None) -> tuple[Explanation, ...]:
@@ -64,4 +71,5 @@ def explain(sides: Sides, context: Context | None = None) -> tuple[Explanation, 
         found = [one for function in EXPLANATIONS if (one := function(evidence)) is not None]
     ranked = sorted(found, key=lambda one: -one.confidence)
     sure = [one for one in ranked if one.confidence >= _SURE]
-    return tuple(sure or ranked)
+    told = sure or ranked
+    return tuple(one for one in told if one.confidence >= told[0].confidence - _FAR_BEHIND)

@@ -13,6 +13,8 @@ from pytest_edgert.agreement.explain.explanation import Explanation
 #: Fewest elements off by a step from which a mode is told: by chance 2^-16 of patterns with parity and sign look so.
 _LEAST_ELEMENTS = 8
 _PURE = 0.98
+#: Elements whose values are counted; how many more values the finer side has; how even the steps of a grid are.
+_GRID_SAMPLE, _FINER, _EVEN = 100_000, 1.5, 0.1
 #: Share of elements that a whole mode (floor, ceiling, towards zero) moves: half of them, where values are spread.
 _HALF = (0.2, 0.8)
 #: Smallest normal numbers.
@@ -125,3 +127,26 @@ def flush_to_zero(evidence: Evidence) -> Explanation | None:
     if n == 0 or n < _PURE * np.count_nonzero(subnormal) or others:
         return None
     return Explanation("flush", 0.95, {"n": n, "least": smallest})
+
+
+def another_grid(evidence: Evidence) -> Explanation | None:
+    """Explain a side that was rounded to a coarser grid than the other: a quantisation left out, or one too many."""
+    if not evidence.differs.any() or not evidence.finite.all():
+        return None
+    some = slice(None, None, max(1, evidence.output.size // _GRID_SAMPLE))
+    output, reference = evidence.output.reshape(-1)[some], evidence.reference.reshape(-1)[some]
+    values = np.unique(output), np.unique(reference)
+    coarse, fine = (0, 1) if values[0].size < values[1].size else (1, 0)
+    if values[coarse].size < _LEAST_ELEMENTS or values[fine].size < _FINER * values[coarse].size:
+        return None
+    # Without both ends, where values may be clipped.
+    gaps = np.diff(values[coarse])[1:-1]
+    step = float(np.median(gaps))
+    # Multiples of one step, rounded once more where the output has steps of its own, and no value further from the
+    # other side than rounding to that step puts it.
+    even = np.absolute(gaps - step * np.rint(gaps / step)) <= _EVEN * step + float(evidence.slack.max())
+    near = np.absolute(output - reference) <= 0.5 * step + evidence.slack.reshape(-1)[some]
+    if float(np.mean(even)) < _PURE or float(np.mean(near)) < _PURE:
+        return None
+    name = "grid_reference" if coarse else "grid_output"
+    return Explanation(name, 0.8, {"step": step, "values": values[coarse].size, "finer": values[fine].size})

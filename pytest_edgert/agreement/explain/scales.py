@@ -12,6 +12,8 @@ from pytest_edgert.agreement.explain.explanation import Explanation
 _LEAST_SHARE, _LEAST_ELEMENTS, _LEAST_VALUES = 0.99, 8, 4
 #: Share of whole numbers within one rounding of the line of a missing dequantisation: some saturate.
 _LEAST_ON_LINE = 0.95
+#: Factors that lie closer together than this, relative to the largest, are one.
+_ONE_FACTOR = 0.01
 #: A factor closer to zero than this is a constant output, not a scale.
 _LEAST_FACTOR = 1e-6
 #: Most entries of an axis whose factors are looked at one by one.
@@ -77,7 +79,7 @@ def channel_scales(evidence: Evidence) -> Explanation | None:
     best = max((_by_channel(evidence, axis) for axis in range(evidence.output.ndim)), default=(0.0, -1, np.zeros(0)),
                key=lambda found: found[0])  # fmt: skip
     share, axis, factors = best
-    if share < _LEAST_SHARE:
+    if share < _LEAST_SHARE or float(np.ptp(factors)) <= _ONE_FACTOR * float(np.absolute(factors).max()):
         return None
     worst = int(np.absolute(factors - 1).argmax())
     return Explanation(

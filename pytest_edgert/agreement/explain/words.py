@@ -10,7 +10,7 @@ SENTENCES: Mapping[str, str] = {
     "rail": "{n} elements stand at {rail:.6g}{end}, where the reference goes on to {furthest:.6g}: the output saturates",
     "pairs_known": "int16 saturation of pairs of products (VPMADDUBSW): summing the same integers so gives the output; 7-bit"
     " weights, or session.x64quantprecision=1 of ONNX Runtime, avoid it",
-    "pairs": "{share:.0%} of {n} wrong elements fall short of the reference, the large ones most: so do int8 kernels whose pairs"
+    "pairs": "{n} wrong elements fall short of the reference ({share:.0%} of the squared error), as with int8 kernels whose pairs"
     " of products saturate at int16 (VPMADDUBSW on CPUs without VNNI); 7-bit weights, or"
     " session.x64quantprecision=1 of ONNX Runtime, avoid it",
     "wrap_modulus": "all {n} differences are multiples of 2^{bits}: one side wraps at {bits} bits",
@@ -24,6 +24,13 @@ SENTENCES: Mapping[str, str] = {
     "double_rounding": "{n} of {total} elements differ, by one step away from zero, on even and odd steps alike: rounded twice,"
     " as gemmlowp's fixed-point multiplier does",
     "flush": "{n} elements of the reference below {least:.4g} are 0 in the output: subnormals are flushed to zero",
+    "grid_reference": "the reference takes {values} values, {step:.4g} apart, and the output {finer} between them: a rounding of the"
+    " reference is left out",
+    "grid_output": "the output takes {values} values, {step:.4g} apart, and the reference {finer} between them: the output is rounded"
+    " once more",
+    "constant": "all {n} elements of the output are {value:.6g}",
+    "dead_entries": "only entry {entries} of the {length} along axis {axis} is wrong, and is {value:.6g} throughout: it is not computed",
+    "few_entries": "only entry {entries} of the {length} along axis {axis} is wrong",
     "scale": "the output is {factor:.6g} times the reference: that explains {share:.1%} of the error; look at its scale",
     "offset": "the output is the reference {offset:+.6g}{steps}: that explains {share:.1%} of the error; look at its zero point"
     " or bias",
@@ -37,6 +44,8 @@ SENTENCES: Mapping[str, str] = {
     "order": "along axis {axis} the output has the reference's entries in the order {order}: that explains {share:.1%} of the error{known}",
     "shift": "along axis {axis} the output lies {by:+.3g} elements from the reference: that explains {share:.1%} of the error; look at"
     " padding, coordinates of a resize or the first index",
+    "stretch": "the output lies elsewhere along {moved} elements from end to end: that explains {share:.1%} of the error; look at the"
+    " coordinates of a resize",
     "one_row": "all {rows} rows of the output are that of the first input: the batch is computed for one row",
     "first_row": "the first row agrees and the other {others} are all {value:.6g}: only one row of the batch is computed",
     "state": "the first of {feeds} inferences agrees and all later ones do not: state is kept between inferences",

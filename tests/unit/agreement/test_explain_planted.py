@@ -17,7 +17,7 @@ from pytest_edgert.tensors import Quantization
 SEEDS = st.integers(0, 2**32 - 1)
 SCALES = st.sampled_from([1e-6, 0.01, 1.0, 300.0, 1e8])
 SHAPES = st.sampled_from([(1, 3, 12, 16), (2, 5, 9, 9), (4, 40), (300,), (2, 7, 33)])
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=10, deadline=None)
 TOLD: set[str] = set()
 
 
@@ -38,14 +38,14 @@ def normal(seed, shape, scale=1.0):
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
 
 
-def smooth(seed, shape):
+def smooth(seed, shape, fastest=0.5):
     """Return sums of waves along every axis, so that neighbours are alike and no two entries are."""
     rng = np.random.default_rng(seed)
     total = np.zeros(shape)
     for _ in range(8):
         phase = sum(
             rng.choice([-1, 1])
-            * rng.uniform(0.2, 0.5)
+            * rng.uniform(0.4 * fastest, fastest)
             * np.arange(n).reshape([-1 if a == axis else 1 for a in range(len(shape))])
             for axis, n in enumerate(shape)
         )
@@ -220,6 +220,59 @@ def test_subnormals_flushed_to_zero(seed, shape):
     name, words = best(output, reference)
     assert name == "flush"
     assert "subnormals" in words
+
+
+@FEW
+@given(SEEDS, st.floats(2.5, 6), st.booleans())
+def test_a_rounding_to_a_coarser_grid_on_one_side(seed, ratio, swap):
+    values = np.random.default_rng(seed).standard_normal(3000) * 40
+    fine = np.rint(values).clip(-128, 127).astype(np.int8)
+    coarse = np.rint(np.rint(values / ratio) * ratio).clip(-128, 127).astype(np.int8)
+    assume(np.abs(fine.astype(int) - coarse).max() > 1)
+    name, _ = best(*((coarse, fine) if swap else (fine, coarse)), Quantization((0.05,), (0,)))
+    assert name == ("grid_output" if swap else "grid_reference")
+
+
+@FEW
+@given(SEEDS, SHAPES, SCALES, st.sampled_from([0.0, 1.0, -128.0]))
+def test_one_value_everywhere(seed, shape, scale, value):
+    reference = normal(seed, shape, scale)
+    name, words = best(np.full(shape, value, np.float32), reference)
+    assert name == "constant"
+    assert f"are {value:g}" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([((2, 12, 6, 6), 1), ((3, 7, 9), 2), ((20, 8), 0)]), SCALES, st.booleans())
+def test_one_entry_of_an_axis(seed, planted, scale, dead):
+    shape, axis = planted
+    rng = np.random.default_rng(seed)
+    reference = normal(seed, shape, scale)
+    output = reference.copy()
+    entry = [slice(None)] * len(shape)
+    entry[axis] = int(rng.integers(shape[axis]))
+    noise = rng.standard_normal(output[tuple(entry)].shape) * 3 * scale
+    output[tuple(entry)] = -7 * scale if dead else output[tuple(entry)] + noise
+    name, words = best(output, reference)
+    assert name == ("dead_entries" if dead else "few_entries")
+    assert f"entry {entry[axis]} of the {shape[axis]} along axis {axis}" in words
+
+
+@FEW
+@given(SEEDS, st.sampled_from([(1, 2, 30, 40), (2, 33, 24)]), st.floats(0.3, 0.8))
+def test_an_image_with_other_coordinates(seed, shape, most):
+    reference = smooth(seed, shape, 0.25)
+    output = reference.astype(np.float64)
+    for axis in (-2, -1):
+        n = shape[axis]
+        x = np.clip(np.arange(n) + np.linspace(-most, most, n), 0, n - 1)
+        low = np.floor(x).astype(int)
+        part = (x - low).reshape([-1 if a == axis + len(shape) else 1 for a in range(len(shape))])
+        near, far = np.take(output, low, axis), np.take(output, np.minimum(low + 1, n - 1), axis)
+        output = near * (1 - part) + far * part
+    name, words = best(output.astype(np.float32), reference)
+    assert name == "stretch"
+    assert "coordinates of a resize" in words
 
 
 @FEW
@@ -402,6 +455,9 @@ def test_a_float64_product_computed_in_float32(seed):
     a, b = np.random.default_rng(seed).standard_normal((2, 40, 40))
     output = (a.astype(np.float32) @ b.astype(np.float32)).astype(np.float64)
     name, words = best(output, a @ b)
+    assert name == "stored"
+    assert words.endswith("stored in float32")
+    name, words = best(output * 1.1, a @ b * 1.1)
     assert name == "computed"
     assert words.endswith("computed in float32")
 
