@@ -61,7 +61,13 @@ def _softmax(rng: Rng) -> Sequence[Case]:
     ignored = exact.copy()
     ignored[0] = _softmaxed(x[:1, 1:], np.float64).mean()
     return [
-        Case("NaN in one place, the rest of the row 0", exact, partly, True),
+        Case(
+            "NaN in one place, the rest of the row 0",
+            exact,
+            partly,
+            True,
+            model=one_operator("Softmax", {"x": x}, None, exact),
+        ),
         Case("NaN left out of the row", exact, ignored, True),
         Case("in float32", exact, again, False),
     ]
@@ -78,8 +84,9 @@ def _reduce_max(rng: Rng) -> Sequence[Case]:
     x = rng.standard_normal((6, 12)).astype(np.float32)
     x[0, int(rng.integers(12))] = NAN
     exact, ignored = x.max(axis=1), np.nanmax(x, axis=1)
+    model = one_operator("ReduceMax", {"x": x}, {"axes": np.array([1])}, exact, keepdims=0)
     return [
-        Case("ReduceMax leaves NaN out", exact, ignored, True),
+        Case("ReduceMax leaves NaN out", exact, ignored, True, model=model),
         Case("ArgMax leaves NaN out", x.argmax(axis=1), np.nanargmax(x, axis=1), True),
         Case("ReduceMax in two halves", exact, np.maximum(x[:, :6].max(axis=1), x[:, 6:].max(axis=1)), False),
     ]
@@ -99,10 +106,10 @@ def _gemm(rng: Rng) -> Sequence[Case]:
 @ROWS.row("N10", "Sign and PRelu of NaN on a GPU")
 def _sign(rng: Rng) -> Sequence[Case]:
     x = _with_nan(rng, 5, 7)
-    slope = np.float32(0.25)
+    sign, slope = np.sign(x), np.float32(0.25)
     prelu = np.where(x < 0, x * slope, x).astype(np.float32)
     return [
-        Case("Sign gives -1", np.sign(x), _where_nan(x, np.sign(x), -1), True),
+        Case("Sign gives -1", sign, _where_nan(x, sign, -1), True, model=one_operator("Sign", {"x": x}, None, sign)),
         Case("PRelu gives 0", prelu, _where_nan(x, prelu, 0), True),
         Case("PRelu by its two parts", prelu, np.maximum(x, 0) + slope * np.minimum(x, 0), False),
     ]
@@ -232,5 +239,11 @@ def _nondeterministic(rng: Rng) -> Sequence[Case]:
     lost[0] -= (a[:1, place : place + 32] @ b[place : place + 32])[0]
     return [
         Case("summed in another order", exact, blocked_product(a[:, order], b[order], 32), False),
-        Case("a partial sum is lost in a race", exact, lost, True),
+        Case(
+            "a partial sum is lost in a race",
+            exact,
+            lost,
+            True,
+            model=one_operator("MatMul", {"a": a}, {"b": b}, exact),
+        ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from fault_arithmetic import (
@@ -16,7 +17,7 @@ from fault_arithmetic import (
     shifted_saturated_product,
     wrapped,
 )
-from fault_cases import Case, Rng, Rows, Scope, graph, one_operator
+from fault_cases import Case, Model, Rng, Rows, Scope, graph, one_operator
 
 from pytest_edgert.tensors import Quantization
 
@@ -45,7 +46,22 @@ def _convolution(rng: Rng, low: int, high: int) -> tuple[Array, Array, float]:
     x = rng.integers(low, high, (49, channels))
     w = rng.integers(-127, 128, (channels, 16)).astype(np.int8)
     w[:, :4] = rng.integers(100, 128, (channels, 4))
-    return x, w, float(np.abs(exact_product(x, w)).max()) / 120
+    return x, w, float(np.float32(np.abs(exact_product(x, w)).max() / 120))
+
+
+def _dequantised_product(x: Array, w: Array, scale: float, exact: Array) -> Model:
+    """Return x × w between DequantizeLinear and QuantizeLinear: a 1×1 convolution, position by position."""
+    constants = {
+        "one": np.float32(1 / 8), "w": w, "s": np.float32(scale / 64), "z": np.int8(3), "zx": np.zeros((), x.dtype),
+        "zw": np.int8(0),
+    }  # fmt: skip
+    nodes = [
+        ("DequantizeLinear", ["x", "one", "zx"], "xd", {}),
+        ("DequantizeLinear", ["w", "one", "zw"], "wd", {}),
+        ("MatMul", ["xd", "wd"], "p", {}),
+        ("QuantizeLinear", ["p", "s", "z"], "y", {}),
+    ]
+    return graph(nodes, {"x": x}, constants, exact)
 
 
 def _as_quantized(
@@ -67,8 +83,9 @@ def _convolution_unsigned(rng: Rng) -> Sequence[Case]:
     exact, wrong = exact_product(x, w), pair_saturated_product(x, w)
     narrow = w // 2
     control = exact_product(x, narrow), pair_saturated_product(x, narrow)
+    first = _as_quantized("pairs saturate at int16", (exact, wrong), scale, faulty=True, whole=True)
     return [
-        _as_quantized("pairs saturate at int16", (exact, wrong), scale, faulty=True, whole=True),
+        replace(first, model=_dequantised_product(x.astype(np.uint8), w, scale, first.exact)),
         _as_quantized("pairs saturate at int16", (exact, wrong), scale, faulty=True, whole=False),
         _as_quantized("weights of 7 bits: the same instruction is exact", control, scale, faulty=False, whole=True),
         _as_quantized("ties away from zero", (exact, exact), scale, half_away, faulty=False, whole=True),
@@ -79,8 +96,9 @@ def _convolution_unsigned(rng: Rng) -> Sequence[Case]:
 def _convolution_signed(rng: Rng) -> Sequence[Case]:
     x, w, scale = _convolution(rng, 40, 128)
     exact, wrong = exact_product(x, w), shifted_saturated_product(x, w)
+    first = _as_quantized("pairs saturate after the shift", (exact, wrong), scale, faulty=True, whole=True)
     return [
-        _as_quantized("pairs saturate after the shift", (exact, wrong), scale, faulty=True, whole=True),
+        replace(first, model=_dequantised_product(x.astype(np.int8), w, scale, first.exact)),
         _as_quantized("pairs saturate after the shift", (exact, wrong), scale, faulty=True, whole=False),
         _as_quantized("ties away from zero", (exact, exact), scale, half_away, faulty=False, whole=False),
     ]

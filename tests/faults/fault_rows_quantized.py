@@ -16,7 +16,7 @@ from fault_arithmetic import (
     quantized,
     saturated,
 )
-from fault_cases import Case, Rng, Rows, Scope, one_operator
+from fault_cases import Case, Rng, Rows, Scope, graph, one_operator
 
 from pytest_edgert.tensors import Quantization
 
@@ -31,8 +31,17 @@ def _ties_of_add(rng: Rng) -> Sequence[Case]:
     declared = Quantization((scale,), (0,))
     exact, away, up = (saturated(rounding(sums / 2), np.int8) for rounding in (half_even, half_away, half_up))
     integers = saturated((sums >> 1) + ((sums & 1) & ((sums >> 1) & 1)), np.int8)
+    # Both operands at half the output's scale.
+    half = {"half": np.float32(scale / 2), "s": np.float32(scale), "z": np.int8(0)}
+    nodes = [
+        ("DequantizeLinear", ["a", "half", "z"], "x", {}),
+        ("DequantizeLinear", ["b", "half", "z"], "w", {}),
+        ("Sub" if (sums == a - b).all() else "Add", ["x", "w"], "v", {}),
+        ("QuantizeLinear", ["v", "s", "z"], "y", {}),
+    ]
+    model = graph(nodes, {"a": a.astype(np.int8), "b": b.astype(np.int8)}, half, exact)
     return [
-        Case("ties away from zero, even declared", exact, away, True, Scope.DECLARED, declared),
+        Case("ties away from zero, even declared", exact, away, True, Scope.DECLARED, declared, model=model),
         Case("ties upwards, even declared", exact, up, True, Scope.DECLARED, declared),
         Case("ties away from zero, none declared", exact, away, False, Scope.OPERATOR, declared),
         Case("ties to even by shifts", exact, integers, False, Scope.DECLARED, declared),

@@ -26,14 +26,14 @@ def kill_rate():
     del sys.modules["kill_rate"]
 
 
-def score_of(kill_rate, half, judge):
+def score_of(kill_rate, half, judge, draws=1):
     rows = kill_rate.halves(CORPUS)[half]
-    return kill_rate.total(kill_rate.scored(rows, judge, DRAWS), [row.id for row in rows])
+    return kill_rate.total(kill_rate.scored(rows, judge, draws), [row.id for row in rows])
 
 
 @HALVES
 def test_the_default_tolerances_see_95_of_100_planted_faults_and_alarm_on_no_right_output(kill_rate, half):
-    score = score_of(kill_rate, half, kill_rate.alarms)
+    score = score_of(kill_rate, half, kill_rate.alarms, DRAWS)
     assert score.faults >= 100
     assert score.twins >= 80
     assert score.rate >= kill_rate.LEAST_KILLED
@@ -44,9 +44,7 @@ def test_the_default_tolerances_see_95_of_100_planted_faults_and_alarm_on_no_rig
 def test_without_knowing_that_it_is_one_operator_rounding_alone_is_missed(kill_rate, half):
     judge = partial(kill_rate.alarms, choice=kill_rate.whole_model_tolerance_of)
     rows = kill_rate.halves(CORPUS)[half]
-    missed = {
-        row for (row, _, faulty), score in kill_rate.scored(rows, judge, DRAWS).items() if faulty and score.seen == 0
-    }
+    missed = {row for (row, _, faulty), score in kill_rate.scored(rows, judge, 2).items() if faulty and score.seen == 0}
     assert missed == {"seen": {"Q11", "Q25"}, "unseen": {"Q06", "Q07"}}[half]
 
 
