@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,13 +99,11 @@ class Evidence:
 
 def weigh(sides: Sides, context: Context) -> Evidence:
     """Return the evidence of a pair of tensors of one shape, numbers both."""
+    whole = sides.left.size <= MOST_ELEMENTS
+    if not whole and all(q is None or len(q.scale) == 1 for q in (sides.left_quantization, sides.right_quantization)):
+        sides = _thinned(sides)
     output, reference = (np.asarray(side, np.float64) for side in sides.real())
     raw = sides.left, sides.right
-    whole = output.size <= MOST_ELEMENTS
-    if not whole:
-        every = -(-output.size // MOST_ELEMENTS)
-        output, reference = output.reshape(-1)[::every], reference.reshape(-1)[::every]
-        raw = raw[0].reshape(-1)[::every], raw[1].reshape(-1)[::every]
     finite = np.isfinite(output) & np.isfinite(reference)
     step = _step(sides)
     slack = _slack(sides, reference, finite, step, context)
@@ -124,6 +122,12 @@ def weigh(sides: Sides, context: Context) -> Evidence:
         error,
         np.absolute(error) > slack,
     )
+
+
+def _thinned(sides: Sides) -> Sides:
+    """Return every n-th element of both sides, before anything is widened; scales by channel need the whole."""
+    every = -(-sides.left.size // MOST_ELEMENTS)
+    return replace(sides, left=sides.left.reshape(-1)[::every], right=sides.right.reshape(-1)[::every])
 
 
 def _step(sides: Sides) -> float:

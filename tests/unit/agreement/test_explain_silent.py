@@ -139,6 +139,15 @@ def test_large_tensors_are_thinned_out_and_axes_left_alone():
     assert names(reference * np.float32(2), reference) == ["scale"]
 
 
+def test_large_tensors_with_scales_by_channel_are_explained_whole():
+    reference = np.random.default_rng(0).integers(-50, 50, (2, MOST_ELEMENTS // 2 + 1)).astype(np.int8)
+    by_channel = Quantization((0.1, 0.2), (0, 0), 0)
+    evidence = weigh(sides(reference * np.int8(2), reference, by_channel), Context())
+    assert evidence.output.size > MOST_ELEMENTS
+    assert not evidence.whole
+    assert names(reference * np.int8(2), reference, by_channel) == ["scale"]
+
+
 @pytest.mark.parametrize("fault", ["noise", "transposed"])
 def test_an_explanation_costs_little_beside_sorting_the_tensor(fault):
     # In processor time, against a work of the same size: a bound that moves with the machine.
