@@ -4,8 +4,8 @@ A row draws *cases*. A case has the exact result, the output of some implementat
 faulty or is another right one (a *twin*: another order of summation, another rounding where none is declared, a
 fused operator). A comparator must alarm on every faulty case and on no twin.
 
-The rows are those of the catalogue of divergences in ``docs/agreement.md``; the first letter of an id says what it is
-about: Q quantisation, N not finite, I integers, F float precision, S structure and meaning, E environment.
+The rows are divergences that were seen or reported (``python benchmarks/kill_rate.py --rows`` lists them); the first letter of
+an id says what it is about: Q quantisation, N not finite, I integers, F float precision, S structure and meaning, E environment.
 """
 
 from __future__ import annotations
