@@ -26,6 +26,7 @@ from latency_streams import (
     first_order,
     lognormal,
     nanoseconds,
+    slow_mode,
     spikes,
     starts,
 )
@@ -207,8 +208,8 @@ def limit_sources() -> list[Source]:
     return [
         bursts(10, 0, "bursts of mean length 10, no stride"),
         bursts(10, 20),
-        bursts(20, 0, "a slow mode of dwell 20, no stride"),
-        bursts(100, 0, "a slow mode of dwell 100, no stride"),
+        slow_mode(20),
+        slow_mode(100),
         drift(0.1),
         first_order(0.95, white=1.0),
     ]

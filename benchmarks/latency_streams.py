@@ -91,17 +91,33 @@ def bursts(length: float, stride: float, name: str = "") -> Source:
     """Bursts of a mean length in which latency is three times as long; their share of inferences is just 1 - p."""
 
     def draw(stream: np.random.Generator, n: int, p: float) -> Floats:
-        share = 1 - p
-        between = length * (1 - share) / share
-        count = int(2 * n / (length + between)) + 20
-        quiet, busy = stream.geometric(1 / between, count), stream.geometric(1 / length, count)
-        edges = np.stack((quiet, busy), axis=1).ravel()
-        inside = np.repeat(np.tile([False, True], count), edges)
-        begin = int(stream.integers(0, len(inside) - n)) if len(inside) > n else 0
-        return np.where(inside[begin : begin + n], 3, 1) * _noise(stream, n)
+        return np.where(_alternating(stream, n, length, 1 - p), 3, 1) * _noise(stream, n)
 
     told = name or f"bursts of mean length {length:g}, stride {stride:g}"
     return Source(told, draw, lambda _p: 2.0, stride, (0.95, 0.99))
+
+
+def slow_mode(dwell: float, share: float = 0.2) -> Source:
+    """A mode of twice the latency that a share of inferences lies in, for a mean dwell each time; 1 - p below the share.
+
+    p95 and p99 lie inside the mode: how often it was met decides, not how often the limit was passed in it.
+    """
+
+    def draw(stream: np.random.Generator, n: int, _p: float) -> Floats:
+        inside = _alternating(stream, n, dwell, share)
+        return np.where(inside, 2, 1) * _noise(stream, n)
+
+    return Source(f"a slow mode of dwell {dwell:g}, stride 1", draw, bimodal(share).limit, 0.0, (0.95, 0.99))
+
+
+def _alternating(stream: np.random.Generator, n: int, length: float, share: float) -> npt.NDArray[np.bool_]:
+    """Return n flags, true for stretches of a mean length that take up a share of all; geometric, begun at random."""
+    between = length * (1 - share) / share
+    count = int(2 * n / (length + between)) + 20
+    lengths = np.stack((stream.geometric(1 / between, count), stream.geometric(1 / length, count)), axis=1).ravel()
+    inside = np.repeat(np.tile([False, True], count), lengths)
+    begin = int(stream.integers(0, len(inside) - n)) if len(inside) > n else 0
+    return inside[begin : begin + n]
 
 
 def drift(share: float) -> Source:

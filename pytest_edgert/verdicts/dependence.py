@@ -21,6 +21,10 @@ FIRST_CHECKPOINT = 50
 _CHECKPOINT_STEP = 1.3
 #: Sokal's window: the first m with m >= 5 tau(m).
 _WINDOW = 5
+#: The standard error of the windowed sum is its share sqrt(2 (2 m + 1) / n) (Sokal), at m = 5 tau about sqrt(20 tau / n).
+#: A series whose time is found too short is decided too soon, so this share of the error is added to what exceeds 1.
+#: Without it AR(1) 0.9 at its median had 6.9 % of false verdicts of each kind in 10,000 samples.
+_ROOM = 0.25
 #: Lags summed one by one; beyond, all at once by a Fourier transform.
 _DIRECT_LAGS = 200
 #: Lags summed before the first look whether the window closes; then twice as many: independent samples close it at 5.
@@ -93,10 +97,11 @@ def last_checkpoint(n: int) -> int:
 
 
 def autocorrelation_time(series: Array) -> float:
-    """Return tau = max(1, s, a) in samples, >= 1 and finite.
+    """Return the autocorrelation time in samples with room for its error, >= 1 and finite.
 
-    s is Sokal's windowed sum 1 + 2 (r_1 + … + r_m) of the autocorrelations of the mid-ranks; a = (1 + r_1) / (1 - r_1),
-    the time of a first-order process, counts when r_1 > 2 / sqrt(n), since s is biased low on short runs.
+    With t = max(1, s, a) it is 1 + (t - 1) (1 + sqrt(20 t / n) / 4). s is Sokal's windowed sum 1 + 2 (r_1 + … + r_m) of the
+    autocorrelations of the mid-ranks; a = (1 + r_1) / (1 - r_1), the time of a first-order process, counts when
+    r_1 > 2 / sqrt(n), since s is biased low on short runs. The last factor is `_ROOM`.
 
     Args:
         series: Latencies in the order they were measured, (n,), any number type.
@@ -109,7 +114,8 @@ def autocorrelation_time(series: Array) -> float:
         return 1.0
     first = _product(ranks[1:], ranks[:-1]) / power
     first_order = (1 + first) / (1 - first) if first > 2 / math.sqrt(n) else 1.0
-    return max(1.0, _windowed_sum(ranks, power), first_order)
+    found = max(1.0, _windowed_sum(ranks, power), first_order)
+    return 1 + (found - 1) * (1 + _ROOM * math.sqrt(4 * _WINDOW * found / n))
 
 
 def mid_ranks(series: Array) -> npt.NDArray[np.float64]:

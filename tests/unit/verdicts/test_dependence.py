@@ -131,3 +131,13 @@ def test_the_window_closes_where_it_would_if_all_lags_were_summed_at_once(n, rho
     step_by_step = autocorrelation_time(noise)
     monkeypatch.setattr(dependence, "_FIRST_LAGS", 10**9)
     assert autocorrelation_time(noise) == step_by_step
+
+
+def test_a_short_dependent_series_gets_more_room_than_a_long_one_and_an_independent_one_none(monkeypatch):
+    series = {n: ar1(0.9, n, 1) for n in (400, 40_000)}
+    with_room = {n: autocorrelation_time(one) for n, one in series.items()}
+    monkeypatch.setattr(dependence, "_ROOM", 0.0)
+    shares = {n: with_room[n] / autocorrelation_time(one) for n, one in series.items()}
+    assert shares[400] > 1.1
+    assert 1 < shares[40_000] < 1.05
+    assert autocorrelation_time(np.full(60, 7)) == 1.0

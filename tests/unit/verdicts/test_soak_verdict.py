@@ -111,7 +111,7 @@ def test_latency_that_rises_to_the_end_cannot_pass():
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "still rising" in found.reason
     assert "longer" in found.remedy
-    assert judged(seen(lambda share: 0.004 * (1 + share)), (95, 0.005)).verdict is Verdict.FAIL
+    assert judged(seen(lambda share: 0.004 * (1 + share)), (95, 0.0005)).verdict is Verdict.FAIL
 
 
 def test_memory_that_grows_beyond_its_limit_fails():
