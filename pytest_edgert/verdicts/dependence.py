@@ -29,10 +29,6 @@ _ROOM = 0.25
 _DIRECT_LAGS = 200
 #: Lags summed before the first look whether the window closes; then twice as many: independent samples close it at 5.
 _FIRST_LAGS = 10
-#: By how much the estimate is raised, as a share of what it exceeds 1 by. With strong dependence there are thousands of
-#: looks at what is nearly a continuous path, and no reserve is left by steps over the threshold: AR(1) 0.9 at the median
-#: gave 6.9 % false PASS of 4,000 streams without this.
-_CAUTION = 0.1
 #: Differences below this share of the way from the median to the nearest budget count as none.
 _SHARE_OF_GAP = 1 / 20
 
@@ -51,19 +47,13 @@ class HeldTau:
         """Return the autocorrelation time that holds for this series, (n,), beside these limits, in samples."""
         checkpoint = last_checkpoint(len(series))
         if checkpoint != self.checkpoint:
-            self.checkpoint, self.tau = checkpoint, _cautious(coarsen(series[:checkpoint], limits))
+            self.checkpoint, self.tau = checkpoint, autocorrelation_time(coarsen(series[:checkpoint], limits))
         return self.tau
 
 
 def tau_at_checkpoint(series: Array, limits: Sequence[float] = ()) -> float:
     """Return the autocorrelation time of the series up to its last checkpoint: it is held between checkpoints."""
-    return _cautious(coarsen(series[: last_checkpoint(len(series))], limits))
-
-
-def _cautious(series: Array) -> float:
-    """Return the autocorrelation time that a verdict is held to, in samples: the estimate and a tenth of its excess."""
-    tau = autocorrelation_time(series)
-    return tau + _CAUTION * (tau - 1)
+    return autocorrelation_time(coarsen(series[: last_checkpoint(len(series))], limits))
 
 
 def coarsen(series: Array, limits: Sequence[float]) -> Array:
