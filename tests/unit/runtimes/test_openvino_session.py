@@ -33,10 +33,6 @@ KINDS = {
 }
 
 
-# OpenVINO's waiting leaves a handler of SIGINT behind: kept out of the process of the tests that interrupt themselves.
-pytestmark = pytest.mark.slow
-
-
 @pytest.mark.parametrize("dtype", KINDS)
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)], ids=str)
 def test_every_type_goes_in_and_out_bit_for_bit(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
