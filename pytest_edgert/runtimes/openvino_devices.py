@@ -10,6 +10,7 @@ import functools
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -71,8 +72,14 @@ def _without_telemetry() -> Iterator[None]:
         sys.modules.update(before)
 
 
+@cache
 def make_core() -> Any:
-    """Return a new Core of OpenVINO, which keeps nothing on disk unless it is told to."""
+    """Return the one Core of this process, which keeps nothing on disk unless it is told to.
+
+    It lives as long as the process. The CPU plugin gives the thread that makes it an alternate signal stack, and its end
+    gives back the one before: where two end oldest first, a freed stack is given back, and the next signal ends the
+    process (seen with OpenVINO 2026.4.1, sigaltstack(2)).
+    """
     return import_openvino().Core()
 
 
