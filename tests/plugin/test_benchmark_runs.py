@@ -69,7 +69,11 @@ def test_saved_runs_can_be_compared(project: EdgeProject) -> None:
     )
     rows = [line for line in compared.stdout.splitlines() if line.startswith("latency[net.fake-fake:cpu]")]
     assert len(rows) == 2
-    assert all(row.split()[-1] == "60" for row in rows)
+    # What was counted is 60 samples at a stride; rounds are all timed inferences, those between them too.
+    saved = [read_entries(path)[0] for path in (project.path / ".benchmarks").rglob("*.json")]
+    rounds = sorted(entry["stats"]["rounds"] for entry in saved)
+    assert sorted(int(row.split()[-1]) for row in rows) == rounds
+    assert rounds[0] >= 60
     failing = run(project, "--benchmark-compare=0001", "--benchmark-compare-fail=median:1000%")
     assert failing.ret == 0
     failing.stdout.fnmatch_lines(["*latency?net.fake-fake:cpu? (NOW)*"])
