@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +18,16 @@ from pytest_edgert.sessions import EdgeSession, SessionPlan, SessionPool
 from pytest_edgert.transports.local import TRANSPORT
 
 OpenSession = Callable[..., EdgeSession]
+
+
+def pytest_collection_finish() -> None:
+    """Take what was collected and imported out of garbage collection.
+
+    Every run inside this process (pytester) ends with five full collections; over thousands of tests and the
+    modules of all runtimes each takes longer than most of these tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

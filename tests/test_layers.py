@@ -234,6 +234,7 @@ def test_the_package_keeps_its_layers():
     assert violations(ROOT) == []
 
 
+@pytest.mark.slow
 def test_every_module_is_looked_at():
     assert {"", "errors", "devices.profile", "cli"} <= set(modules(ROOT))
     assert len(list(imports(ROOT))) > 100

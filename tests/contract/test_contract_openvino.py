@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from contract_models import write_onnx
 
 from pytest_edgert.contracts import Options
@@ -20,10 +21,12 @@ class TestOpenVino(RuntimeContract):
         return write_onnx(folder / "model.onnx")
 
 
+@pytest.mark.slow
 class TestOpenVinoWithoutLowPrecision(TestOpenVino):
     options: ClassVar[Options] = {"threads": 1, **RUNTIME.info.variants["nolpt"]}
 
 
+@pytest.mark.slow
 class TestOpenVinoOnTheBestAccelerator(TestOpenVino):
     accelerator = "auto"
 
@@ -31,6 +34,7 @@ class TestOpenVinoOnTheBestAccelerator(TestOpenVino):
         return write_onnx(folder / "model.onnx", plain=True)
 
 
+@pytest.mark.slow
 class TestOpenVinoWithBoundShape(TestOpenVino):
     options: ClassVar[Options] = {"shape.x": "2x4", "threads": 1}
 
@@ -47,6 +51,7 @@ class TestOpenVinoIr(TestOpenVino):
         return folder / "model.xml"
 
 
+@pytest.mark.slow
 class TestOpenVinoIrWithState(TestOpenVino):
     """An accumulator: every answer but the first is wrong when the state is kept."""
 
@@ -54,6 +59,7 @@ class TestOpenVinoIrWithState(TestOpenVino):
         return write_accumulator(folder / "model.xml")
 
 
+@pytest.mark.slow
 class TestOpenVinoTflite(TestOpenVino):
     def artefact(self, folder: Path) -> Path:
         return write_tflite(folder / "model.tflite")

@@ -31,6 +31,7 @@ def score_of(kill_rate, half, judge, draws=1):
     return kill_rate.total(kill_rate.scored(rows, judge, draws), [row.id for row in rows])
 
 
+@pytest.mark.slow
 @HALVES
 def test_the_default_tolerances_see_95_of_100_planted_faults_and_alarm_on_no_right_output(kill_rate, half):
     score = score_of(kill_rate, half, kill_rate.alarms, DRAWS)
@@ -40,6 +41,7 @@ def test_the_default_tolerances_see_95_of_100_planted_faults_and_alarm_on_no_rig
     assert score.alarms == kill_rate.MOST_ALARMS
 
 
+@pytest.mark.slow
 @HALVES
 def test_without_knowing_that_it_is_one_operator_rounding_alone_is_missed(kill_rate, half):
     judge = partial(kill_rate.alarms, choice=kill_rate.whole_model_tolerance_of)

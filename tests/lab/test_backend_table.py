@@ -88,6 +88,7 @@ class Lost:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "kind"), [(WorkerCrashedError, "crashes"), (WorkerHungError, "hangs")])
 def test_a_case_that_loses_the_worker_is_a_row_and_the_next_one_runs(error, kind, tmp_path: Path) -> None:
     cases = node_cases()[:2]

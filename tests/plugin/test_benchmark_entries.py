@@ -80,6 +80,7 @@ def test_a_head_that_was_cut_off_as_warm_up_is_not_in_the_entry(run: Run, pytest
     assert entries(pytester)["test_it"]["stats"]["data"] == [0.003, 0.001, 0.002]
 
 
+@pytest.mark.slow
 def test_an_entry_tells_verdict_percentiles_limit_and_cell(run: Run, pytester: pytest.Pytester) -> None:
     run("def test_it(edge_session, latency_budget):\n    measure('PASS', 3, 1, 2)\n")
     entry = entries(pytester)["test_it"]
@@ -97,6 +98,7 @@ def test_a_green_verdict_is_saved(run: Run, pytester: pytest.Pytester, verdict: 
     assert list(entries(pytester)) == ["test_it"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verdict", ["FAIL", "INCONCLUSIVE", "INVALID"])
 def test_any_other_verdict_is_shown_and_not_saved(run: Run, pytester: pytest.Pytester, verdict: str) -> None:
     result = run(f"def test_it(edge_session, latency_budget):\n    measure('{verdict}', 3, 1, 2)\n")
@@ -105,22 +107,26 @@ def test_any_other_verdict_is_shown_and_not_saved(run: Run, pytester: pytest.Pyt
     assert entries(pytester) == {}
 
 
+@pytest.mark.slow
 def test_an_inconclusive_verdict_that_is_a_skip_is_not_saved(run: Run, pytester: pytest.Pytester) -> None:
     tests = "def test_it(edge_session, latency_budget):\n    measure('INCONCLUSIVE', 3, 1, 2)\n"
     run(tests, "--edge-inconclusive=skip").assert_outcomes(skipped=1)
     assert entries(pytester) == {}
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_after_its_verdict_is_not_saved(run: Run, pytester: pytest.Pytester) -> None:
     run("def test_it(edge_session, latency_budget):\n    measure('PASS', 3, 1, 2)\n    assert False\n")
     assert entries(pytester) == {}
 
 
+@pytest.mark.slow
 def test_a_test_without_the_budget_fixture_is_an_entry_too(run: Run, pytester: pytest.Pytester) -> None:
     assert run("def test_it(edge_session):\n    measure('PASS', 3, 1, 2)\n").ret == 0
     assert list(entries(pytester)) == ["test_it"]
 
 
+@pytest.mark.slow
 def test_two_measurements_of_one_test_are_two_entries(run: Run, pytester: pytest.Pytester) -> None:
     run("def test_it(edge_session, latency_budget):\n    measure('PASS', 1)\n    measure('PASS', 2, 3)\n")
     found = entries(pytester)
@@ -128,6 +134,7 @@ def test_two_measurements_of_one_test_are_two_entries(run: Run, pytester: pytest
     assert found["test_it #2"]["fullname"].endswith("[digits.onnx-onnxruntime:cpu] #2")
 
 
+@pytest.mark.slow
 def test_a_test_with_a_benchmark_of_its_own_is_left_alone(run: Run, pytester: pytest.Pytester) -> None:
     tests = "def test_it(edge_session, latency_budget, benchmark):\n    benchmark(int)\n    measure('PASS', 3, 1, 2)\n"
     assert run(tests, "--benchmark-max-time=0.01").ret == 0
@@ -161,6 +168,7 @@ def test_of_something_else(edge_session):
 """
 
 
+@pytest.mark.slow
 def test_benchmark_only_runs_what_uses_or_is_marked_latency_budget(run: Run, pytester: pytest.Pytester) -> None:
     run(LATENCY_AND_OTHERS, "--benchmark-only").assert_outcomes(passed=2, skipped=1)
     assert sorted(entries(pytester)) == ["test_with_fixture", "test_with_mark"]

@@ -71,14 +71,14 @@ def test_latency_that_drifts_over_the_budget_is_never_a_pass(edge: EdgeProject) 
     edge.write_fake(drift_s=0.00005)
     arguments = ("-k", "latency", "--latency-budget=p50=6ms", "--edge-samples=300")
     assert edge.run(MODEL, ON_FAKE, *arguments).ret == 1
-    assert edge.record("latency").verdict in {Verdict.FAIL, Verdict.INVALID}
+    assert edge.record("latency").verdict in {Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE}
 
 
 def test_latency_that_steps_over_the_budget_is_never_a_pass(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.001, slow_after=400, slow_s=0.01)
     arguments = ("-k", "latency", "--latency-budget=p95=6ms", "--edge-samples=500")
     assert edge.run(MODEL, ON_FAKE, *arguments).ret == 1
-    assert edge.record("latency").verdict in {Verdict.FAIL, Verdict.INVALID}
+    assert edge.record("latency").verdict in {Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE}
 
 
 @pytest.mark.parametrize(

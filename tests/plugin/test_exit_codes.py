@@ -85,6 +85,7 @@ def test_no_tests_without_a_gate_stays_pytests_own_status(project: pytest.Pytest
     assert project.runpytest().ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_its_status_and_tells_what_did_not_run(on_gate: OnGate) -> None:
     result = on_gate("interrupt")
     assert result.ret == pytest.ExitCode.INTERRUPTED

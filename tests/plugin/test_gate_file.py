@@ -46,6 +46,7 @@ def test_a_missing_required_target_fails(project: pytest.Pytester, write_models:
     result.stdout.fnmatch_lines(["FAIL: onnxruntime:cuda is missing: *"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

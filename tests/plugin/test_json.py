@@ -36,6 +36,7 @@ def written(project: pytest.Pytester) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL", "skip", "interrupt"])
 def test_the_document_follows_the_published_schema(on_gate: OnGate, project: pytest.Pytester, verdict: str) -> None:
     on_gate(verdict)
@@ -65,6 +66,7 @@ def test_it_tells_skips_with_remedy(on_gate: OnGate, project: pytest.Pytester) -
     assert (item["outcome"], item["remedy"]) == ("skipped", "Use opset 13.")
 
 
+@pytest.mark.slow
 def test_it_is_written_after_an_interrupt_and_tells_what_did_not_run(on_gate: OnGate, project: pytest.Pytester) -> None:
     on_gate("interrupt")
     data = written(project)

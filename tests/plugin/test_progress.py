@@ -67,6 +67,7 @@ def test_nothing_is_shown_in_a_pipe(pytester: pytest.Pytester) -> None:
     assert "building" not in pytester.runpytest("-p", "no:cacheprovider").stdout.str()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ci", "shown"), [("", True), ("true", False)])
 def test_a_terminal_shows_it_past_the_capture_unless_it_is_in_ci(tmp_path: Path, ci: str, shown: bool) -> None:
     (tmp_path / "test_slow.py").write_text(SLOW)

@@ -133,6 +133,7 @@ def test_no_line_is_wider_than_100_columns():
     assert max(map(len, text(state(accelerators=(long,))).splitlines())) <= 100
 
 
+@pytest.mark.slow
 def test_doctor_tells_json_of_this_machine(capsys):
     assert cli.main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -142,6 +143,7 @@ def test_doctor_tells_json_of_this_machine(capsys):
     assert told["facts"]["os"] == "linux"
 
 
+@pytest.mark.slow
 def test_doctor_tells_why_each_missing_accelerator_is_missing(capsys):
     cli.main(["doctor", "--json"])
     runtimes = json.loads(capsys.readouterr().out)["runtimes"]
@@ -150,6 +152,7 @@ def test_doctor_tells_why_each_missing_accelerator_is_missing(capsys):
     assert all(one["reason"] and one["remedy"] for one in missing)
 
 
+@pytest.mark.slow
 def test_doctor_reads_the_sensors_of_this_machine_in_a_worker(capsys):
     cli.main(["doctor", "--json"])
     meters = {meter["name"]: meter for meter in json.loads(capsys.readouterr().out)["meters"]}

@@ -20,6 +20,7 @@ def test_meters_are_told_in_order_with_a_reading():
     assert second.readings["rss_bytes.process"] > 0
 
 
+@pytest.mark.slow
 def test_a_meter_that_crashes_its_worker_says_so_and_the_others_are_read():
     good, crashing, host = probe_meters(["odd_meter:METER", "odd_meter:CRASHING", HOST])
     assert good.readings

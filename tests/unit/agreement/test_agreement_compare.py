@@ -96,6 +96,7 @@ def test_int8_outputs_one_step_apart_agree():
     assert "1 LSB" in found.reason
 
 
+@pytest.mark.slow
 def test_one_large_error_among_a_million_zeros_fails():
     left = np.zeros(1_000_000, np.float32)
     right = left.copy()

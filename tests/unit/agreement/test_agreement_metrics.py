@@ -60,6 +60,7 @@ def float_pairs(draw):
     return left, right
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(pair=float_pairs())
 def test_blocks_give_what_the_plain_formulas_give(pair):

@@ -130,6 +130,7 @@ def test_scales_by_channel_are_dequantised_first():
     assert names(reference * np.int8(2), reference, by_channel)[0] == "scale"
 
 
+@pytest.mark.slow
 def test_large_tensors_are_thinned_out_and_axes_left_alone():
     shape = (3, MOST_ELEMENTS // 2)
     reference = np.random.default_rng(0).standard_normal(shape, np.float32)
@@ -139,6 +140,7 @@ def test_large_tensors_are_thinned_out_and_axes_left_alone():
     assert names(reference * np.float32(2), reference) == ["scale"]
 
 
+@pytest.mark.slow
 def test_large_tensors_with_scales_by_channel_are_explained_whole():
     reference = np.random.default_rng(0).integers(-50, 50, (2, MOST_ELEMENTS // 2 + 1)).astype(np.int8)
     by_channel = Quantization((0.1, 0.2), (0, 0), 0)
@@ -148,6 +150,7 @@ def test_large_tensors_with_scales_by_channel_are_explained_whole():
     assert names(reference * np.int8(2), reference, by_channel) == ["scale"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["noise", "transposed"])
 def test_an_explanation_costs_little_beside_sorting_the_tensor(fault):
     # In processor time, against a work of the same size: a bound that moves with the machine.

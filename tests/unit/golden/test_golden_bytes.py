@@ -97,6 +97,7 @@ def test_every_truncation_of_the_payload_is_refused_as_one() -> None:
             parse_payload(PAYLOAD[:length], WRITTEN, "p.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask", [0x01, 0x20, 0x80])
 def test_every_flipped_byte_of_the_manifest_is_refused(mask: int) -> None:
     for position in range(len(MANIFEST)):
@@ -227,6 +228,7 @@ def paths(value: Any) -> list[tuple[Any, ...]]:
     return [place for key, item in inside for place in ((key,), *((key, *deeper) for deeper in paths(item)))]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(data=st.data(), value=values)
 def test_any_value_anywhere_in_a_sealed_manifest_is_read_or_refused_as_ours(data: st.DataObject, value: Any) -> None:

@@ -28,6 +28,7 @@ def test_every_name_is_a_short_safe_file_name(parts: list[str]) -> None:
     assert "@" not in name
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(left=texts, right=texts)
 def test_different_subjects_have_names_that_differ_beyond_case(left: list[str], right: list[str]) -> None:

@@ -49,6 +49,7 @@ def arrays(draw: st.DrawFn) -> Array:
 names = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(outputs=st.dictionaries(names, arrays(), max_size=3), inputs=st.dictionaries(names, arrays(), max_size=2))
 def test_every_bit_of_every_array_comes_back(outputs: Feeds, inputs: Feeds) -> None:

@@ -186,6 +186,7 @@ def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed):
     assert (samples.stop_reason == "the evidence sufficed") == (verdict in {Verdict.PASS, Verdict.FAIL})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit_s", "verdict"), [(1.0, Verdict.PASS), (1e-7, Verdict.FAIL)])
 def test_a_real_session_on_the_real_clock_is_judged_by_what_it_does(tmp_path, limit_s, verdict):
     artefact = tmp_path / "m.fake"

@@ -69,6 +69,7 @@ def test_response_times_count_from_the_intended_start():
     assert samples.queue == 5
 
 
+@pytest.mark.slow
 def test_a_pause_that_a_closed_loop_hides_fails_the_budget():
     def stalls(i):
         return 0.5 if i % 500 == 499 else 0.002

@@ -93,6 +93,7 @@ def test_latency_is_measured_on_the_session(artefact):
     assert len(samples.durations_ns)
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_rises_with_use_and_falls_when_reset():
     hoard = np.ones(2**28, np.uint8)
     peak = peak_rss_bytes()

@@ -37,6 +37,7 @@ def replaced(plan: BlockPlan, **changes: object) -> BlockPlan:
     return replace(plan, **changes)
 
 
+@pytest.mark.slow
 def test_every_block_counts_the_inputs_of_all_streams(tmp_path: Path) -> None:
     session = opened(tmp_path, latency_s=0.005)
     found = measure_throughput(session, FEEDS, replaced(PLAN, streams=3, batch=2), lambda fields: None)
@@ -47,6 +48,7 @@ def test_every_block_counts_the_inputs_of_all_streams(tmp_path: Path) -> None:
     assert found.detail["streams"] == 3
 
 
+@pytest.mark.slow
 def test_a_block_waits_for_a_stream_that_finishes_nothing_in_it(tmp_path: Path) -> None:
     session = opened(tmp_path, latency_s=0.06)
     found = measure_throughput(session, FEEDS, replaced(PLAN, block_s=0.001), lambda fields: None)
@@ -66,6 +68,7 @@ def test_an_error_of_a_stream_comes_out_at_once(tmp_path: Path) -> None:
         measure_throughput(session, FEEDS, PLAN, lambda fields: None)
 
 
+@pytest.mark.slow
 def test_a_stream_that_computes_nothing_is_found(tmp_path: Path) -> None:
     session = opened(tmp_path, latency_s=0.001, fault="idles")
     with pytest.raises(MeasurementInvalidError, match="stream 2 of 2"):
@@ -79,6 +82,7 @@ class Plain:
         return {"y": feeds["x"] * 2}
 
 
+@pytest.mark.slow
 def test_one_stream_needs_no_bound_buffers_and_two_are_refused() -> None:
     found = measure_throughput(Plain(), FEEDS, PLAN, lambda fields: None)
     assert len(found.values["throughput"]) == 10
@@ -117,6 +121,7 @@ class Queued(Plain):
         return self.requests[-1]
 
 
+@pytest.mark.slow
 def test_requests_are_kept_in_flight_and_all_waited_for() -> None:
     session = Queued()
     assert isinstance(session, SupportsAsync)

@@ -44,6 +44,7 @@ def net(tmp_path: Path) -> Path:
     return onnx_file(tmp_path, "net.onnx")
 
 
+@pytest.mark.slow
 def test_other_kernels_of_the_same_runtime_are_compared_on_the_same_feeds(open_session: OpenSession, net: Path) -> None:
     session = open_session(net, "onnxruntime:cpu")
     other = open_session(net, "onnxruntime:cpu+unoptimized")
@@ -103,6 +104,7 @@ def test_an_artefact_that_ends_elsewhere_is_another_model(open_session: OpenSess
     assert "another model" in record.reason or "contradict" in record.reason or "cannot" in record.reason
 
 
+@pytest.mark.slow
 def test_a_witness_that_cannot_open_is_noted_and_decides_nothing(
     open_session: OpenSession, tmp_path: Path, net: Path
 ) -> None:
@@ -115,6 +117,7 @@ def test_a_witness_that_cannot_open_is_noted_and_decides_nothing(
     assert "could not take part" in record.notes[0]
 
 
+@pytest.mark.slow
 def test_a_lost_witness_is_noted_but_a_lost_session_is_infra(open_session: OpenSession, tmp_path: Path) -> None:
     path = tmp_path / "net.fake"
     path.write_text(json.dumps(FAKE))
@@ -208,6 +211,7 @@ def test_a_session_that_is_lost_on_a_later_feed_is_infra_and_never_blamed_on_oth
     assert record.verdict is Verdict.INFRA
 
 
+@pytest.mark.slow
 def test_a_port_that_loses_the_session_is_infra_beside_a_witness_that_agrees(
     open_session: OpenSession, tmp_path: Path
 ) -> None:

@@ -107,6 +107,7 @@ def metered(tmp_path, script):
     return pool, entry("digits.onnx", **{"environment.EDGERT_FAKE_METER": str(tmp_path / "meter.json")})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sensor", ["energy_j.board", "power_w.board"])
 def test_power_is_what_a_meter_tells_while_latency_is_measured(tmp_path, sensor):
     pool, cell = metered(tmp_path, {sensor: {"idle_w": 2.0, "busy_w": 10.0}})
@@ -118,6 +119,7 @@ def test_power_is_what_a_meter_tells_while_latency_is_measured(tmp_path, sensor)
     assert 2.0 <= rows[0].power_w <= 13.0
 
 
+@pytest.mark.slow
 def test_power_of_a_meter_that_lies_is_no_power(tmp_path):
     pool, cell = metered(tmp_path, {"power_w.board": {"idle_w": 4.0, "fault": "constant"}})
     try:

@@ -49,6 +49,7 @@ def test_shared_holds_coexist(tmp_path: Path) -> None:
         DeviceLock("board", wait_s=0.2, folder=tmp_path).share()
 
 
+@pytest.mark.slow
 def test_exclusive_waits_for_shared_and_says_so(tmp_path: Path) -> None:
     lock = DeviceLock("board", wait_s=0.2, folder=tmp_path)
     with (
@@ -61,6 +62,7 @@ def test_exclusive_waits_for_shared_and_says_so(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_shared_waits_for_exclusive_and_names_the_holder(tmp_path: Path) -> None:
     lock = DeviceLock("board", wait_s=0.2, folder=tmp_path)
     with other_process(tmp_path, "exclusive") as holder, pytest.raises(NotRunError) as caught:

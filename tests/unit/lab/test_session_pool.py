@@ -66,6 +66,7 @@ def test_equal_plans_are_one_session_in_one_worker(make_pool, plan) -> None:
     assert first.worker is other.worker
 
 
+@pytest.mark.slow
 def test_a_hundred_sessions_leave_no_descriptor_memory_or_worker(make_pool, plan) -> None:
     def use(factor: int) -> None:
         session = pool.session(plan(factor=factor))
@@ -90,6 +91,7 @@ def test_a_hundred_sessions_leave_no_descriptor_memory_or_worker(make_pool, plan
     assert here.num_fds() == descriptors_before
 
 
+@pytest.mark.slow
 def test_any_session_tells_the_version_of_its_runtime(make_pool, plan) -> None:
     pool = make_pool()
     with pool.private(plan()) as private:
@@ -110,6 +112,7 @@ def test_a_session_is_opened_again_after_its_worker_was_lost(make_pool, plan) ->
     assert (sound.infer(sound.feeds())["y"] == expected).all()
 
 
+@pytest.mark.slow
 def test_opening_that_loses_the_worker_is_tried_twice(make_pool, plan) -> None:
     session = make_pool().session(plan(fault="kill", fault_in="load"))
     for said in ("The worker was killed", "The worker was killed", "Not tried again after 2 losses: "):
@@ -117,6 +120,7 @@ def test_opening_that_loses_the_worker_is_tried_twice(make_pool, plan) -> None:
             session.open()
 
 
+@pytest.mark.slow
 def test_a_released_device_is_free_for_others_while_sessions_stay_open(make_pool, plan, tmp_path: Path) -> None:
     pool = make_pool()
     pool.session(plan()).open()

@@ -79,6 +79,7 @@ def test_a_resource_variable_that_is_only_set_up_once_is_none(tmp_path: Path) ->
     assert not read_file(save(tmp_path / "m.tflite", main, once)).assigns_variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "graphs", [(float_model(),), (int8_model(),), counting_model()], ids=["float", "int8", "state"]
 )

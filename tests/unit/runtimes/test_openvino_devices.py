@@ -84,6 +84,7 @@ def test_the_version_is_that_of_the_module() -> None:
     assert RUNTIME.version().replace(".", "").isdigit()
 
 
+@pytest.mark.slow
 def test_opening_a_model_sends_and_writes_no_telemetry(tmp_path: Path) -> None:
     from onnx_models import one_node, save
 

@@ -33,6 +33,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", KINDS)
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)], ids=str)
 def test_every_type_goes_in_and_out_bit_for_bit(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DIGITS = Path(__file__).parents[3] / "examples" / "digits" / "digits.xml"
 PROGRAM = """
 import gc, os, signal, sys, time
@@ -24,6 +26,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_a_signal_after_two_sessions_closed_oldest_first_reaches_its_handler():
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, str(DIGITS)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -34,6 +34,7 @@ def nearest(x: Fraction, numbers: list[tuple[Fraction, int]]) -> Fraction:
     return min(numbers, key=lambda one: (abs(one[0] - x), one[1] % 2))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NARROW)
 def test_every_number_midpoint_and_what_is_beside_rounds_half_to_even(name):
     numbers = all_numbers(name)

@@ -186,6 +186,7 @@ def looped(x, w, bias, scales, zero_points, *, out, stride, pad, groups):
     return y
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**31),

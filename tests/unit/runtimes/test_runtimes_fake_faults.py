@@ -114,6 +114,7 @@ def test_the_process_dies_in_load_when_asked(path: Path) -> None:
     assert (done.returncode, done.stdout) == (-signal.SIGABRT, "")
 
 
+@pytest.mark.slow
 def test_memory_runs_out_as_memory_error(path: Path) -> None:
     done = run(path, fault="memory", fault_at=1)
     assert done.returncode == 1
@@ -124,6 +125,7 @@ def test_noise_goes_to_native_stdout(path: Path) -> None:
     assert "native noise" in run(path, fault="prints", fault_at=1).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hang", "hang_native"])
 def test_a_hang_does_not_come_back(path: Path, fault: str) -> None:
     command = [sys.executable, "-c", SCRIPT, str(path), json.dumps({"fault": fault, "fault_at": 2})]

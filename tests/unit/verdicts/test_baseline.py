@@ -58,6 +58,7 @@ def test_a_ratio_at_the_limit_counts_as_within():
     assert decide_ratios(np.full(60, MARGIN.limit), LONG_S, MARGIN, PLAN)[0] is Verdict.PASS
 
 
+@pytest.mark.slow
 def test_errors_at_the_limit_are_below_five_percent_exactly():
     """Independent pairs, a look after every pair up to 2,000, by dynamic programming on the pairs beyond the limit."""
     horizon = 2_000

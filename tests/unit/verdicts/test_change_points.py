@@ -32,6 +32,7 @@ def test_the_segments_are_those_of_ruptures(seed, least):
     assert ours == theirs
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=9), st.floats(0.1, 20), st.integers(1, 3))
 @settings(deadline=None)
 def test_no_other_segmentation_is_cheaper(values, penalty, least):

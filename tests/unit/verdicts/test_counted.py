@@ -24,6 +24,7 @@ def test_the_next_counted_sample_is_the_first_a_jittered_stride_after_the_last(g
     assert counted(starts, stride_s, seed).tolist() == one_by_one(starts, stride_s, seed)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=15), st.sampled_from([0.0, 1e-3, 4e-3]), st.integers(0, 9))
 @settings(deadline=None)
 def test_what_was_held_between_looks_gives_the_same_as_from_scratch(blocks, stride_s, seed):

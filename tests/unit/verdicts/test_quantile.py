@@ -43,6 +43,7 @@ def test_evidence_moves_one_way_with_the_exceedances(p, n, data):
     assert log_e_fail(n, k, p) < log_e_fail(n, k + 1, p)
 
 
+@pytest.mark.slow
 @given(p=PERCENTILES, n=st.integers(1, 3000), tau=st.floats(1, 20), data=st.data())
 def test_thresholds_are_where_the_evidence_crosses(p, n, tau, data):
     k = data.draw(st.integers(0, n))
@@ -117,6 +118,7 @@ def test_false_verdicts_at_the_boundary_stay_below_five_percent_for_long(p):
     assert max(passed, failed) <= 0.05
 
 
+@pytest.mark.slow
 def test_the_interval_covers_at_all_looks_together():
     stream = np.random.default_rng(7)
     misses = 0

@@ -89,6 +89,7 @@ def test_the_same_value_all_the_time_is_flat():
     assert classify(np.full(1000, 7)).kind == FLAT
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=12), st.integers(0, 5))
 @settings(deadline=None)
 def test_a_held_shape_is_the_one_computed_afresh(blocks, seed):

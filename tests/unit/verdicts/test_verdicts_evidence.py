@@ -27,6 +27,7 @@ def evidence(durations, plan):
     return Held.fresh(plan).of(durations, starts_of(durations))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 400), min_size=1, max_size=10),
     st.sampled_from([(2.0, 1.0), (1.0, 1.3), (1.0, 1.0)]),

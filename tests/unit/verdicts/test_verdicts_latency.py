@@ -114,6 +114,7 @@ def test_more_budgets_make_each_harder_to_fail():
     assert lows[0] >= lows[1]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(20, 60), min_size=50, max_size=400),
     st.integers(20, 60),
@@ -132,6 +133,7 @@ def test_pass_and_fail_agree_with_the_printed_interval(values, limit, percentile
     assert part.exceedances == sum(value > limit for value in values[:fixed_n])
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 90), min_size=1, max_size=40), st.floats(0.9e-3, 1.4e-3))
 @settings(max_examples=60, deadline=None)
 def test_the_controller_finds_the_verdict_that_stopped_the_sampling(seed, blocks, limit_s):
@@ -273,6 +275,7 @@ def test_the_record_says_what_was_measured():
     assert (latency.first_s, latency.warm_up_n, latency.warm_up_s, latency.stop_reason) == (0.005, 10, 1.0, "why")
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 10**10), min_size=1, max_size=80))
 @settings(deadline=None)
 def test_no_figure_of_a_record_is_nan_or_infinite(values):

@@ -149,6 +149,7 @@ def test_what_a_runtime_prints_does_not_reach_the_protocol(odd):
     assert odd.worker.alive
 
 
+@pytest.mark.slow
 def test_a_second_call_during_a_call_is_refused(odd):
     session, seen = odd.open(do="hang"), []
     lock = odd.worker._connection._lock
@@ -169,6 +170,7 @@ def test_a_second_call_during_a_call_is_refused(odd):
     assert seen == ["WorkerHungError"]
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_is_told_and_can_be_reset(odd):
     session = odd.open()
     before = odd.worker.peak_rss_bytes()
@@ -209,6 +211,7 @@ def test_a_worker_that_is_forgotten_ends(running):
     assert not running(pid)
 
 
+@pytest.mark.slow
 def test_latency_is_measured_in_the_worker_with_progress_on_the_way(shared_odd):
     seen = []
     plan = LatencyPlan(warm_up_n=3, warm_up_s=0.0, measure_s=0.6)
@@ -231,6 +234,7 @@ def test_the_samples_so_far_come_while_it_measures(shared_odd):
     assert (kept.durations_ns == samples.durations_ns[:n]).all()
 
 
+@pytest.mark.slow
 def test_requests_of_an_open_loop_are_measured_in_the_worker(shared_odd):
     arrival = Arrival(Pattern.EVERY, 0.002)
     plan = LatencyPlan(warm_up_n=3, warm_up_s=0.0, measure_s=0.5, arrival=arrival)

@@ -73,6 +73,7 @@ def run_client(script, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_a_worker_in_a_native_hang_dies_with_its_client(tmp_path, running):
     mark = tmp_path / "hanging"
     with run_client(HANGING_CLIENT, "hang_natively", ODD_MARK=str(mark)) as client:
@@ -84,6 +85,7 @@ def test_a_worker_in_a_native_hang_dies_with_its_client(tmp_path, running):
         assert wait_until(lambda: not running(pid))
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_client_that_just_ends(running):
     with run_client(FORGETFUL_CLIENT) as client:
         pids = [int(text) for text in client.stdout.readline().split()]
@@ -92,6 +94,7 @@ def test_no_worker_outlives_a_client_that_just_ends(running):
     assert wait_until(lambda: not any(map(running, pids)))
 
 
+@pytest.mark.slow
 def test_a_forked_copy_of_the_client_leaves_the_worker_alone():
     with run_client(FORKING_CLIENT) as client:
         client.communicate()
@@ -115,6 +118,7 @@ def test_killing_a_worker_ends_what_it_started(odd, running):
     assert wait_until(lambda: not running(child.pid))
 
 
+@pytest.mark.slow
 def test_the_client_keeps_no_descriptor_of_a_closed_or_lost_worker(start_odd):
     start_odd().worker.close()
     before = descriptors("self")
@@ -131,6 +135,7 @@ def test_the_worker_has_nothing_of_the_client_but_its_pipe_and_memory(odd):
     assert len(kinds) == 7, kinds  # 0, 1, 2, a pipe each way, shared memory each way
 
 
+@pytest.mark.slow
 def test_a_hundred_sessions_leave_nothing_behind(odd):
     feeds = {"x": np.ones((64, 512))}
 

@@ -83,6 +83,7 @@ def test_a_worker_that_died_between_calls_is_told_at_the_next(odd, running):
     assert_lost(odd, running)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed", ["hang", "hang_natively"])
 def test_a_hang_is_ended_at_the_deadline_and_says_where(odd, running, deed):
     session = odd.open(do=deed)
@@ -91,6 +92,7 @@ def test_a_hang_is_ended_at_the_deadline_and_says_where(odd, running, deed):
     assert_lost(odd, running)
 
 
+@pytest.mark.slow
 def test_a_hang_in_a_measurement_is_ended_at_the_idle_deadline(odd, running):
     session = odd.open(do="hang_natively")
     with pytest.raises(WorkerHungError, match=r"measure_latency within 0\.3 s"):
@@ -105,6 +107,7 @@ def test_progress_renews_the_deadline(odd):
     assert len(samples.durations_ns)
 
 
+@pytest.mark.slow
 def test_progress_for_ever_meets_the_cap(odd, running):
     from pytest_edgert.codec import encode
 
@@ -114,6 +117,7 @@ def test_progress_for_ever_meets_the_cap(odd, running):
     assert_lost(odd, running)
 
 
+@pytest.mark.slow
 def test_a_hang_while_closing_does_not_keep_the_worker(odd, running, monkeypatch):
     monkeypatch.setattr("pytest_edgert.worker.client._CLOSE_S", 0.2)
     odd.open(at_close="hang_natively")
@@ -143,6 +147,7 @@ def test_an_interrupt_in_the_middle_of_a_call_ends_the_worker(odd, running, inte
     assert_lost(odd, running)
 
 
+@pytest.mark.slow
 def test_an_error_in_the_progress_callback_ends_the_worker(odd, running):
     def stumble(_progress):
         raise ZeroDivisionError
@@ -152,6 +157,7 @@ def test_an_error_in_the_progress_callback_ends_the_worker(odd, running):
     assert_lost(odd, running)
 
 
+@pytest.mark.slow
 def test_an_error_of_ours_in_the_progress_callback_ends_the_worker_too(odd, running):
     def give_up(_progress):
         raise NotRunError("the device is wanted elsewhere")
@@ -185,6 +191,7 @@ def test_a_worker_that_ends_at_its_start_tells_why():
         start_script("raise SystemExit('no such board')")
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_silent_at_its_start_is_ended():
     with pytest.raises(WorkerHungError, match=r"its start within 0\.3 s"):
         start_script("import time; time.sleep(1000)", timeout_s=0.3)

@@ -135,6 +135,7 @@ def test_writing_ends_at_the_deadline_when_no_one_reads():
     pipe.close()
 
 
+@pytest.mark.slow
 def test_a_look_around_while_waiting_can_end_the_wait():
     def look():
         raise PipeClosedError
