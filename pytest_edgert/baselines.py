@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: A stored run is compared with a watch of at least this long, in seconds.
 _WATCH_S = 2.0
-#: Pairs of blocks that a short stored run is cut into, if it has so many samples: some more than a verdict needs.
-_STORED_BLOCKS = 60
+#: Pairs of blocks that a short stored run is cut into, if it has so many samples: more than a verdict needs, for pairs that resemble each other.
+_STORED_BLOCKS = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class _Loop:
     began_ns: int
     next_look: int = 1
     next_look_ns: int = 0
+    full_n: int = 0
     reason: str = ""
 
     def go_on_from(self, prior: LatencySamples) -> None:
@@ -115,7 +116,7 @@ class _Loop:
         if self.taken.pacer is not None:
             self.taken.pacer.follow()
         while not self.reason:
-            block = _block(typical_ns, self.taken.n, self.plan)
+            block = _block(typical_ns, self.taken.n, self.full_n, self.plan)
             self.taken.take(block)
             typical_ns = int(np.median(self.taken.service_ns[-block:]))
             if self.taken.pacer is None:
@@ -128,7 +129,7 @@ class _Loop:
         """Look whether to stop, and at all that goes on beside."""
         over = self._over()
         due = self.taken.n >= self.next_look and self.progress.now_ns() >= self.next_look_ns
-        if due or self.taken.n == self.plan.fixed_n:
+        if due or self.taken.n == self.full_n:
             self._look()
         self.reason = self.reason or over
         if not self.reason:
@@ -140,6 +141,7 @@ class _Loop:
         began_ns = self.progress.now_ns()
         self.next_look = self.taken.n + math.ceil(_LOOK_STEP * self.taken.n)
         self.reason = _evidence(self.taken, self.plan, self.held)
+        self.full_n = (self.plan.fixed_n or 0) + self.held.cut_n
         ended_ns = self.progress.now_ns()
         longest_ns = max(_LONGEST_PAUSE_S * 1e9, _PAUSE_SHARE * (ended_ns - self.began_ns))
         self.next_look_ns = ended_ns + round(min((ended_ns - began_ns) / _LOOK_SHARE, longest_ns))
@@ -202,6 +204,7 @@ def _start(
         Taken(run, now_ns),
         Held.fresh(plan),
         began,
+        full_n=plan.fixed_n or 0,
     )
     loop.taken.pacer = readings.pacer = make_pacer(plan, clocks, loop.meanwhile)
     return loop
@@ -215,9 +218,9 @@ def make_pacer(plan: LatencyPlan, clocks: Clocks, meanwhile: Callable[[], None])
     return Pacer(schedule, clocks.now_ns, clocks.sleep_s, meanwhile)
 
 
-def _block(typical_ns: int, n: int, plan: LatencyPlan) -> int:
-    """Return how many inferences to run before the next look, with `n` so far."""
-    most = MAX_SAMPLES - n if n >= (plan.fixed_n or 0) else (plan.fixed_n or 0) - n
+def _block(typical_ns: int, n: int, full_n: int, plan: LatencyPlan) -> int:
+    """Return how many inferences to run before the next look, with `n` so far and none past a number asked for."""
+    most = MAX_SAMPLES - n if n >= full_n else full_n - n
     return max(1, min(block_length(typical_ns, plan), most, max(FIRST_CAPACITY, n)))
 
 

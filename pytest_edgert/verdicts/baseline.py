@@ -8,7 +8,7 @@ pure function, asked by the stopping rule in the worker and again by the control
 Verdicts begin at 50 pairs and 20 autocorrelation times, as those on latencies do. At a true median ratio of exactly the
 limit, with a look after every pair up to 10,000, a false PASS then has probability .015 and a false FAIL .022 for
 independent pairs (dynamic programming on the pairs beyond the limit), and both stay below .05 for first-order
-autoregressive ratios of coefficient .3, .6, .8 and .9; from 6 pairs on they would be .09 at .9, from 30 on .06 at .6
+autoregressive ratios of coefficient .3, .6, .8 and .9; from 6 pairs on they would be .08 at .9
 (1,500 simulated series of 750 pairs, `benchmarks/baseline_error_rates.py`).
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from pytest_edgert.records import BlockTest, LatencyPlan, Plain, Verdict
 from pytest_edgert.tensors import Array
-from pytest_edgert.verdicts.dependence import HeldTau
+from pytest_edgert.verdicts.dependence import SHARE_OF_GAP_OF_BLOCKS, HeldTau
 from pytest_edgert.verdicts.latency import fewest_samples
 from pytest_edgert.verdicts.margin import Margin
 from pytest_edgert.verdicts.quantile import log_e_fail, log_e_pass, quantile_interval
@@ -76,7 +76,7 @@ def decide_ratios(
     if not bool(np.all(np.isfinite(ratios) & (ratios > 0))):
         return Verdict.INVALID, 1.0
     n = len(ratios)
-    tau = (HeldTau() if held is None else held).of(ratios, [margin.limit])
+    tau = (HeldTau() if held is None else held).of(ratios, [margin.limit], SHARE_OF_GAP_OF_BLOCKS)
     if n < fewest_samples(tau) or span_s < plan.min_s:
         return Verdict.INCONCLUSIVE, tau
     beyond = int(np.count_nonzero(ratios > margin.limit))
@@ -92,7 +92,9 @@ def judge_ratios(ratios: Ratios, margin: Margin, plan: LatencyPlan) -> BaselineJ
     values = ratios.values
     verdict, tau = decide_ratios(values, ratios.span_s, margin, plan)
     sound = verdict is not Verdict.INVALID and len(values) > 0
-    low, high = quantile_interval(np.sort(values), _MEDIAN, plan.alpha, plan.beta, tau) if sound else (None, None)
+    # No interval where there are too few pairs for a verdict: it could lie wholly on one side of the limit.
+    bounded = sound and len(values) >= fewest_samples(tau) and ratios.span_s >= plan.min_s
+    low, high = quantile_interval(np.sort(values), _MEDIAN, plan.alpha, plan.beta, tau) if bounded else (None, None)
     test = BlockTest(
         "baseline",
         "ratio",

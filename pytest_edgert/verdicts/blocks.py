@@ -20,7 +20,7 @@ import numpy as np
 
 from pytest_edgert.records import BlockTest, Plain, Verdict
 from pytest_edgert.tensors import Array
-from pytest_edgert.verdicts.dependence import autocorrelation_time, coarsen, mid_ranks
+from pytest_edgert.verdicts.dependence import SHARE_OF_GAP_OF_BLOCKS, autocorrelation_time, coarsen, mid_ranks
 from pytest_edgert.verdicts.quantile import log_e_fail, log_e_pass, quantile_interval
 
 #: Verdicts begin at so many blocks.
@@ -28,8 +28,6 @@ FEWEST_BLOCKS = 10
 _MEDIAN = 0.5
 #: Correlation of neighbours is never taken for more than this.
 _LARGEST_CORRELATION = 0.95
-#: Steps of `coarsen` that one step is here: there are few blocks, and each is a mean already.
-_COARSER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +77,14 @@ def block_tau(values: Array, limit: float | None = None) -> float:
     The correlation r of neighbouring mid-ranks is raised by its bias on a short series, (1 + 2 r) / n, and by one
     standard error, 1 / sqrt(n); then tau = (1 + r) / (1 - r), as of a first-order process, and never less than the
     windowed sum of `autocorrelation_time`. Differences below a quarter of the way from the median to the limit count
-    as none (`coarsen`, whose own step is a twentieth): what little blocks far from the limit vary says nothing of a
+    as none (`coarsen`): what little blocks far from the limit vary says nothing of a
     dependence that could carry them across it, and where none differ tau is 1.
 
     Args:
         values: In order, (n,), float64.
         limit: What they are held to; None where nothing is.
     """
-    series = _coarse(values, limit)
+    series = coarsen(values, () if limit is None else (limit,), SHARE_OF_GAP_OF_BLOCKS)
     n = len(series)
     ranks = mid_ranks(series)
     ranks -= ranks.mean() if n else 0.0
@@ -96,13 +94,6 @@ def block_tau(values: Array, limit: float | None = None) -> float:
     first = float(np.einsum("i,i->", ranks[1:], ranks[:-1])) / power
     raised = min(_LARGEST_CORRELATION, max(0.0, first + (1 + 2 * first) / n + 1 / math.sqrt(n)))
     return max((1 + raised) / (1 - raised), min(autocorrelation_time(series), float(n)))
-
-
-def _coarse(values: Array, limit: float | None) -> Array:
-    if limit is None or not len(values):
-        return values
-    median = float(np.median(values))
-    return coarsen(values, (median + _COARSER * (limit - median),))
 
 
 def judge_blocks(

@@ -57,6 +57,7 @@ def test_a_run_beyond_its_budget_is_no_baseline(project: EdgeProject) -> None:
     assert read_entries(saved) == []
 
 
+@pytest.mark.lab
 def test_saved_runs_can_be_compared(project: EdgeProject) -> None:
     assert run(project, "--benchmark-save=one").ret == 0
     assert run(project, "--benchmark-autosave").ret == 0

@@ -24,6 +24,7 @@ def write(edge: EdgeProject, name: str, latency_s: float) -> None:
     edge.write_fake(name, latency_s=latency_s)
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(
     ("latency_s", "baseline_s", "verdict"), [(0.001, 0.01, Verdict.PASS), (0.01, 0.001, Verdict.FAIL)]
 )
@@ -80,6 +81,7 @@ def store(edge: EdgeProject, factor: float = 1.0, **changes: Any) -> None:
     (edge.path / "old.json").write_text(json.dumps(document), encoding="utf-8")
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(("factor", "verdict"), [(5.0, Verdict.PASS), (0.2, Verdict.FAIL)])
 def test_an_artefact_is_compared_with_a_stored_run(edge: EdgeProject, factor: float, verdict: Verdict) -> None:
     write(edge, "net.fake", 0.002)
@@ -104,6 +106,7 @@ def test_a_stored_run_of_another_runtime_version_is_refused(edge: EdgeProject) -
     assert "runtime version '0.0.1' there" in record.reason
 
 
+@pytest.mark.lab
 def test_two_processes_compare_one_after_the_other(edge: EdgeProject) -> None:
     write(edge, "net.fake", 0.001)
     write(edge, "old.fake", 0.001)

@@ -63,7 +63,7 @@ def test_the_environment_tells_the_runtimes_version_after_a_private_worker_alone
     assert edge.record("load").environment.runtime_version == onnxruntime.__version__
 
 
-@pytest.mark.slow
+@pytest.mark.lab
 def test_a_budget_says_where_it_came_from_once_and_what_it_overrode(edge: EdgeProject) -> None:
     edge.write_onnx()
     (edge.path / "net.edge.toml").write_text('artefacts = ["net.onnx"]\nlatency = { p95 = "700ms" }\n')

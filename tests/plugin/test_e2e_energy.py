@@ -48,6 +48,7 @@ def run_gate(edge: EdgeProject, keys: str, script: dict[str, object] | None = No
     return edge.run("net.edge.toml", ON_FAKE, "-k", "energy", *device)
 
 
+@pytest.mark.lab
 def test_a_limit_below_what_an_inference_takes_fails(edge: EdgeProject) -> None:
     result = run_gate(
         edge, '{ per_inference = "5mJ", idle = "1s" }', {"energy_j.board": {"idle_w": 2.0, "busy_w": 10.0}}
@@ -66,12 +67,14 @@ def test_a_limit_below_what_an_inference_takes_fails(edge: EdgeProject) -> None:
     assert gross.detail["sensors"] == "energy_j.board"
 
 
+@pytest.mark.lab
 def test_a_limit_above_it_passes(edge: EdgeProject) -> None:
     script = {"energy_j.board": {"idle_w": 2.0, "busy_w": 10.0}}
     run_gate(edge, '{ per_inference = "10J", idle = "1s" }', script).assert_outcomes(passed=1)
     assert edge.record("energy").verdict is Verdict.PASS
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(
     ("script", "words"),
     [

@@ -66,6 +66,7 @@ def test_a_model_slower_than_its_budget_fails(edge: EdgeProject) -> None:
     assert decided.quantile.low_s > 0.005
 
 
+@pytest.mark.lab
 def test_latency_that_drifts_over_the_budget_is_never_a_pass(edge: EdgeProject) -> None:
     """300 samples from 0 to 15 ms: half are above the budget, and the half that is below comes first."""
     edge.write_fake(drift_s=0.00005)
@@ -74,6 +75,7 @@ def test_latency_that_drifts_over_the_budget_is_never_a_pass(edge: EdgeProject) 
     assert edge.record("latency").verdict in {Verdict.FAIL, Verdict.INVALID, Verdict.INCONCLUSIVE}
 
 
+@pytest.mark.lab
 def test_latency_that_steps_over_the_budget_is_never_a_pass(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.001, slow_after=400, slow_s=0.01)
     arguments = ("-k", "latency", "--latency-budget=p95=6ms", "--edge-samples=500")
@@ -107,6 +109,7 @@ def test_a_fixed_number_of_samples_is_taken(edge: EdgeProject) -> None:
     assert edge.record("latency").latency.stop_reason == "all 120 samples were taken"
 
 
+@pytest.mark.lab
 def test_acceptance_takes_three_fresh_workers_and_ten_seconds_each(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.001)
     edge.run(MODEL, ON_FAKE, "-k", "latency", "--latency-budget=20ms", "--edge-accept").assert_outcomes(passed=1)

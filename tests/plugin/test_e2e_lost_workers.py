@@ -76,7 +76,7 @@ def test_every_loss_while_opening_is_told(edge: EdgeProject) -> None:
     assert_each_loss_is_told(edge, "signature", "open")
 
 
-@pytest.mark.slow
+@pytest.mark.lab
 def test_every_loss_while_measuring_is_told(edge: EdgeProject) -> None:
     result = run_all(edge, "latency", fault_at=30)
     result.assert_outcomes(errors=7, passed=7)

@@ -25,6 +25,7 @@ def block_of(edge: EdgeProject) -> BlockTest:
     return block
 
 
+@pytest.mark.lab
 def test_a_limit_above_what_the_model_does_fails_with_its_interval(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.01)
     result = run_gate(edge, '{ at_least = "200/s" }')
@@ -43,6 +44,7 @@ def test_a_limit_above_what_the_model_does_fails_with_its_interval(edge: EdgePro
     assert found.high < 200
 
 
+@pytest.mark.lab
 def test_streams_and_batch_multiply_what_is_counted(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.02, shape=("batch", 4))
     run_gate(edge, '{ at_least = "200/s", streams = 4, batch = 8 }').assert_outcomes(passed=1)
@@ -64,6 +66,7 @@ def test_too_little_time_is_inconclusive(edge: EdgeProject) -> None:
     assert edge.record("throughput").verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.lab
 def test_a_stream_that_computes_nothing_is_no_throughput(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.01, fault="idles")
     result = run_gate(edge, '{ at_least = "1/s", streams = 2 }')
@@ -80,6 +83,7 @@ def test_a_batch_that_cannot_be_had_is_refused(edge: EdgeProject, shape: tuple[i
     result.stdout.fnmatch_lines(["FAIL: net.edge.toml:2: throughput.batch = 8 of net.fake on fake:cpu: *"])
 
 
+@pytest.mark.lab
 def test_real_runtimes_are_held_to_it(edge: EdgeProject) -> None:
     for name in ("digits.onnx", "digits.tflite"):
         shutil.copy(DIGITS / name, edge.path)
@@ -93,6 +97,7 @@ def test_real_runtimes_are_held_to_it(edge: EdgeProject) -> None:
     assert all(record.blocks[0].low > 50 for record in found.values())
 
 
+@pytest.mark.lab
 def test_a_real_runtime_fails_a_limit_that_no_machine_meets(edge: EdgeProject) -> None:
     edge.write_onnx(shape=("batch", 64))
     run_gate(

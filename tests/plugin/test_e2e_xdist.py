@@ -24,6 +24,7 @@ def write_models(edge: EdgeProject) -> None:
     edge.write_fake("b.fake", latency_s=0.0005)
 
 
+@pytest.mark.lab
 def test_every_check_of_every_cell_runs_once(edge: EdgeProject) -> None:
     write_models(edge)
     alone = edge.run(*MODELS, *CHECKS)
@@ -62,6 +63,7 @@ def test_measures(edge_session, turn):
 """
 
 
+@pytest.mark.lab
 def test_a_measurement_waits_for_other_processes_and_is_alone(edge: EdgeProject) -> None:
     """Each process keeps its session open from its first test on; the device is free between tests all the same."""
     edge.write_fake("a.fake", latency_s=0.0005)
@@ -79,6 +81,7 @@ def test_a_measurement_waits_for_other_processes_and_is_alone(edge: EdgeProject)
     assert all(earlier[1] < later[0] for earlier, later in pairwise(measured))
 
 
+@pytest.mark.lab
 def test_a_process_that_has_nothing_to_do_does_not_hold_the_device(edge: EdgeProject) -> None:
     """One process opens a session and is idle for the rest; the other measures last."""
     edge.write_fake("a.fake", latency_s=0.0005)

@@ -66,7 +66,7 @@ def test_a_steady_soak_passes_and_the_record_has_the_whole_series(edge: EdgeProj
     assert amounts == {"slowdown": Verdict.PASS, "memory growth": Verdict.PASS}
 
 
-@pytest.mark.slow
+@pytest.mark.lab
 def test_a_slowdown_fails_and_the_text_shows_the_series(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.002, slow_after=1200, slow_s=0.01)
     write_gate(edge.path, 'duration = "10s", slowdown = 1.3')
@@ -110,7 +110,7 @@ def test_the_option_overrides_the_length_of_the_gate_file(edge: EdgeProject) -> 
     assert "overrides a soak of 10 min from net.edge.toml:2" in edge.record("sustained").notes
 
 
-@pytest.mark.slow
+@pytest.mark.lab
 def test_a_queue_that_grows_ends_the_soak_as_a_failure(edge: EdgeProject) -> None:
     edge.write_fake(latency_s=0.004)
     edge.run(

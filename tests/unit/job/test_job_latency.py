@@ -95,6 +95,7 @@ def test_a_fixed_number_of_samples_is_counted_after_a_longer_warm_up():
     found = judged(samples, plan)
     assert found.latency.cut_n > 900
     assert (found.verdict, found.latency.n) == (Verdict.PASS, 2000)
+    assert found.latency.inferences == 2000
 
 
 def test_the_evidence_spans_the_time_asked_for():

@@ -90,7 +90,7 @@ def test_simulated_errors_at_the_limit_are_within_five_percent(rho):
 
 
 def test_the_simulation_shows_what_ignoring_dependence_would_cost(monkeypatch):
-    monkeypatch.setattr(HeldTau, "of", lambda self, series, limits: 1.0)
+    monkeypatch.setattr(HeldTau, "of", lambda self, *given: 1.0)
     runs = 60
     found = [first_verdict(drawn(MARGIN.limit, 250, rho=0.9, seed=seed)) for seed in range(runs)]
     assert found.count(Verdict.PASS) + found.count(Verdict.FAIL) > runs / 3
@@ -103,6 +103,16 @@ def test_the_interval_agrees_with_the_verdict(median, seed):
     assert (test.verdict is Verdict.PASS) == (test.high is not None and test.high <= MARGIN.limit)
     assert (test.verdict is Verdict.FAIL) == (test.low is not None and test.low > MARGIN.limit)
     assert test.low is None or test.high is None or test.low <= test.median <= test.high
+
+
+def test_too_few_pairs_show_no_interval_that_could_contradict_the_verdict():
+    test = judged(drawn(5.0, 49)).test
+    assert (test.verdict, test.low, test.high) == (Verdict.INCONCLUSIVE, None, None)
+
+
+def test_what_far_pairs_vary_is_no_dependence_that_could_carry_them_over_the_limit():
+    waves = 4.94 + 0.15 * np.sin(np.arange(61) / 10)
+    assert judged(waves).test.verdict is Verdict.FAIL
 
 
 def test_the_record_has_ratios_limit_source_and_how():
