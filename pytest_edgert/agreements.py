@@ -253,14 +253,18 @@ def tolerances(
     return chosen
 
 
-def remedy_for(session: EdgeSession) -> str:
-    """Return what to do about a disagreement; names a reduced precision, the commonest cause."""
+def remedy_for(session: EdgeSession, causes: Sequence[str] = ()) -> str:
+    """Return what to do about a disagreement: what would make it agree, else a reduced precision, the commonest cause."""
+    right = " Where the difference is right, say so: edge_tolerance(..., reason=…), or the gate file's agreement."
+    if causes:
+        return f"Run it with {' or '.join(causes)}, and report what the runtime does without." + right
     precision = str(session.placement.detail.get("precision") or "")
     reduced = (
         f"{session.target} computes in {precision} here: where the runtime offers more, ask for it"
         f" (--edge-option={session.target.runtime}.precision=f32). "
     )
-    return (reduced if precision in REDUCED else "") + (
-        "Look at the output named above; another variant of the runtime (edgert doctor lists them) can name the cause."
-        " Where the difference is right, say so: edge_tolerance(..., reason=…), or the gate file's agreement."
+    return (
+        (reduced if precision in REDUCED else "")
+        + "Look at the output named above; another variant of the runtime (edgert doctor lists them) can name the cause."
+        + right
     )

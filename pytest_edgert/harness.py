@@ -17,6 +17,7 @@ from pytest_edgert.errors import EdgertError, TargetMissingError, UnsupportedMod
 from pytest_edgert.records import (
     Agreement,
     Amount,
+    Ballot,
     BlockTest,
     CheckRecord,
     Doubt,
@@ -49,6 +50,7 @@ class Finding:
     amounts: tuple[Amount, ...] = ()
     placement: Placement | None = None
     agreements: tuple[Agreement, ...] = ()
+    vote: Ballot | None = None
     blocks: tuple[BlockTest, ...] = ()
     soak: Soak | None = None
     sensors: tuple[Sensor, ...] = ()
@@ -86,6 +88,7 @@ def judge(name: str, session: EdgeSession, body: Callable[[], Finding]) -> Check
         amounts=found.amounts,
         placement=found.placement,
         agreement=found.agreements,
+        vote=found.vote,
         blocks=found.blocks,
         soak=found.soak,
         sensors=found.sensors,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pytest_edgert.agreements import IMPLEMENTATION, OtherSideError, compare_sides, independent, question_of, remedy_for
 from pytest_edgert.errors import (
@@ -14,8 +15,11 @@ from pytest_edgert.errors import (
     WorkerError,
 )
 from pytest_edgert.harness import Finding, run_check
-from pytest_edgert.records import Agreement, CheckRecord, Verdict, worst
+from pytest_edgert.records import SEVERITY, Agreement, Ballot, CheckRecord, Verdict
 from pytest_edgert.sessions import EdgeSession
+
+if TYPE_CHECKING:
+    from pytest_edgert.agreement.voting import Ruling
 
 #: The runtime that is the exact oracle.
 ORACLE = "reference"
@@ -32,11 +36,13 @@ class Panel:
         references: Sessions of the reference artefact; the first that can run it is compared with. Empty for the
             reference artefact itself.
         named: Whether the user named the reference: without its word there is no verdict on the port.
+        variants: Sessions of other kernels of the other runtimes; asked where somebody has to be wrong.
     """
 
     witnesses: tuple[EdgeSession, ...] = ()
     references: tuple[EdgeSession, ...] = ()
     named: bool = False
+    variants: tuple[EdgeSession, ...] = ()
 
 
 def reference_session(session: EdgeSession, panel: Panel) -> EdgeSession:
@@ -81,12 +87,51 @@ def _find_agreement(session: EdgeSession, panel: Panel) -> Finding:
             agreements=tuple(found),
             notes=tuple(notes),
         )
+    return _decide(session, found, notes, _vote(session, panel, found))
+
+
+def _decide(session: EdgeSession, found: list[Agreement], notes: list[str], ruling: Ruling | None) -> Finding:
+    """Return the finding of all comparisons; where somebody has to be wrong, by the vote on who that is."""
+    if ruling is not None and ruling.verdict is Verdict.PASS:
+        found = [replace(one, decides=one.decides and not _disagrees(one)) for one in found]
     deciding = [one for one in found if one.decides]
-    verdict = worst([one.verdict for one in deciding])
-    first = next(one for one in deciding if one.verdict is verdict)
-    reason = f"{first.question}, against {first.reference}: {first.reason}"
-    remedy = "" if verdict.green else remedy_for(session)
-    return Finding(verdict, reason, remedy, agreements=tuple(found), notes=tuple(notes))
+    first = max(deciding, key=lambda one: SEVERITY.index(one.verdict))
+    verdict, reason = first.verdict, f"{first.question}, against {first.reference}: {first.reason}"
+    told = [] if ruling is None else [*ruling.sentences]
+    if ruling is not None and first.question == IMPLEMENTATION and ruling.verdict is Verdict.INCONCLUSIVE:
+        verdict, reason = ruling.verdict, f"{told.pop(0)} {reason}"
+    elif told and not verdict.green:
+        reason = f"{reason} {told.pop(0)}"
+    causes = ruling.causes if ruling else ()
+    vote = Ballot(ruling.outliers, causes, ruling.verdict is Verdict.INCONCLUSIVE) if ruling else None
+    return Finding(
+        verdict,
+        reason,
+        "" if verdict.green else remedy_for(session, causes),
+        agreements=tuple(found),
+        vote=vote,
+        notes=(*told, *notes),
+    )
+
+
+def _disagrees(one: Agreement) -> bool:
+    return one.question == IMPLEMENTATION and one.verdict is Verdict.FAIL
+
+
+def _vote(session: EdgeSession, panel: Panel, found: Sequence[Agreement]) -> Ruling | None:
+    """Return who is wrong; None where nobody has to be, or only kernels of one runtime could speak."""
+    from pytest_edgert.voters import Bench, hold_vote
+
+    answered = {one.reference for one in found}
+    oracle = next((w for w in panel.witnesses if w.target.runtime == ORACLE and w.title in answered), None)
+    apart = [w for w in panel.witnesses if w.target.runtime not in (ORACLE, session.target.runtime)]
+    others = [w for w in apart if w.title in answered]
+    asked = [one for one in found if one.question == IMPLEMENTATION]
+    undecided = any(one.decides and one.verdict is Verdict.INCONCLUSIVE for one in asked)
+    if undecided or not any(map(_disagrees, asked)) or not (oracle or others):
+        return None
+    kernels = [w for w in panel.witnesses if w.target.runtime == session.target.runtime]
+    return hold_vote(Bench(session, oracle, others, (*kernels, *panel.variants)), found)
 
 
 def _ask_witnesses(session: EdgeSession, witnesses: Sequence[EdgeSession], notes: list[str]) -> list[Agreement]:

@@ -53,6 +53,7 @@ LAYERS = {
         "baselines",
         "stored_runs",
         "panel",
+        "voters",
         "goldens",
         "assertions",
         "benchmarking",

@@ -14,7 +14,7 @@ from pytest_edgert.plugin.cells import CellPlan
 from pytest_edgert.plugin.markers import read_tolerance
 from pytest_edgert.plugin.needs import cell_of
 from pytest_edgert.plugin.setting import session_plan
-from pytest_edgert.plugin.witnesses import aside, witness_cells
+from pytest_edgert.plugin.witnesses import aside, variant_cells, witness_cells
 
 if TYPE_CHECKING:
     import pytest
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 def panel_of(config: pytest.Config, cell: CellPlan, pool: SessionPool) -> Panel:
     """Return who may be asked about a cell. Raises ArtefactError when the reference artefact is no sound file."""
     around = state.surroundings_of(config)
-    witnesses = [pool.session(session_plan(one)) for one in witness_cells(cell, cell.artefact, around)]
-    return Panel(tuple(witnesses), tuple(_references(config, cell, pool)), cell.agreement.reference is not None)
+    witnesses, variants = (
+        tuple(pool.session(session_plan(one)) for one in cells(cell, cell.artefact, around))
+        for cells in (witness_cells, variant_cells)
+    )
+    named = cell.agreement.reference is not None
+    return Panel(witnesses, tuple(_references(config, cell, pool)), named, variants)
 
 
 def _references(config: pytest.Config, cell: CellPlan, pool: SessionPool) -> list[EdgeSession]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,18 @@ def witness_cells(cell: CellPlan, artefact: Path, around: Surroundings) -> list[
     own = around.infos[cell.runtime]
     kernels = own.variants if own.enumerated else ()
     found += [Target(own.name, "cpu", variant) for variant in ("", *kernels)]
+    return _usable(found, cell, artefact, around)
+
+
+def variant_cells(cell: CellPlan, artefact: Path, around: Surroundings) -> list[CellPlan]:
+    """Return the other kernels of the runtimes beside the cell's, which are asked only where somebody has to be wrong."""
+    others = [info for name, info in around.infos.items() if info.enumerated and name != cell.runtime]
+    return _usable(
+        [Target(one.name, "cpu", variant) for one in others for variant in one.variants], cell, artefact, around
+    )
+
+
+def _usable(found: Sequence[Target], cell: CellPlan, artefact: Path, around: Surroundings) -> list[CellPlan]:
     usable = [t for t in found if reads(around.infos[t.runtime], artefact) and t.runtime in around.installed]
     return [aside(cell, artefact, target, around) for target in usable if missing_target(target, around) is None]
 

@@ -121,6 +121,21 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Ballot:
+    """The vote on who is wrong where implementations of one artefact differ.
+
+    Args:
+        outliers: Targets that are wrong; empty where that stays open.
+        causes: What the cell would have to change to agree: "precision=f32 (openvino:cpu+f32)".
+        ambiguous: Whether it stays open who is wrong.
+    """
+
+    outliers: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRecord:
     """One check of one cell, from the question to the verdict.
 
@@ -131,6 +146,7 @@ class CheckRecord:
         reason: One sentence that says why; never empty.
         remedy: What to do next; empty when there is nothing to do.
         latency, amounts, placement, agreement: The figures, as the check has them.
+        vote: Who is wrong, where implementations differ.
         blocks: Tests on blocks: throughput, energy, comparison with a baseline.
         soak: What minutes under load left behind.
         sensors: The sensors read beside the measurement, in short.
@@ -153,6 +169,7 @@ class CheckRecord:
     amounts: tuple[Amount, ...] = ()
     placement: Placement | None = None
     agreement: tuple[Agreement, ...] = ()
+    vote: Ballot | None = None
     blocks: tuple[BlockTest, ...] = ()
     soak: Soak | None = None
     sensors: tuple[Sensor, ...] = ()
