@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import numpy.typing as npt
 
-from pytest_edgert.verdicts.dependence import SHARE_OF_GAP_OF_BLOCKS, HeldTau, last_checkpoint
+from pytest_edgert.verdicts.dependence import HeldTau, last_checkpoint
 from pytest_edgert.verdicts.quantile import k_fail, k_pass, log_e_fail_each, log_e_pass_each
 
 Floats = npt.NDArray[np.float64]
@@ -60,10 +60,7 @@ def first_verdicts(series: Floats) -> list[str]:
     """Return the first verdict of a series for each of `BEGINNINGS`, "" where there is none."""
     n = np.arange(1, len(series) + 1)
     held = HeldTau()
-    by_checkpoint = {
-        c: held.of(series[:c], [LIMIT], SHARE_OF_GAP_OF_BLOCKS)
-        for c in sorted({last_checkpoint(int(one)) for one in n})
-    }
+    by_checkpoint = {c: held.of(series[:c], [LIMIT]) for c in sorted({last_checkpoint(int(one)) for one in n})}
     tau = np.array([by_checkpoint[last_checkpoint(int(one))] for one in n])
     k = np.cumsum((series > LIMIT).astype(np.int64))
     needed = tau * -math.log(ALPHA)

@@ -22,7 +22,7 @@ import numpy as np
 
 from pytest_edgert.records import BlockTest, LatencyPlan, Plain, Verdict
 from pytest_edgert.tensors import Array
-from pytest_edgert.verdicts.dependence import SHARE_OF_GAP_OF_BLOCKS, HeldTau
+from pytest_edgert.verdicts.dependence import HeldTau
 from pytest_edgert.verdicts.latency import fewest_samples
 from pytest_edgert.verdicts.margin import Margin
 from pytest_edgert.verdicts.quantile import log_e_fail, log_e_pass, quantile_interval
@@ -76,7 +76,7 @@ def decide_ratios(
     if not bool(np.all(np.isfinite(ratios) & (ratios > 0))):
         return Verdict.INVALID, 1.0
     n = len(ratios)
-    tau = (HeldTau() if held is None else held).of(ratios, [margin.limit], SHARE_OF_GAP_OF_BLOCKS)
+    tau = (HeldTau() if held is None else held).of(ratios, [margin.limit])
     if n < fewest_samples(tau) or span_s < plan.min_s:
         return Verdict.INCONCLUSIVE, tau
     beyond = int(np.count_nonzero(ratios > margin.limit))

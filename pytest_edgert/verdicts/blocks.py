@@ -20,7 +20,7 @@ import numpy as np
 
 from pytest_edgert.records import BlockTest, Plain, Verdict
 from pytest_edgert.tensors import Array
-from pytest_edgert.verdicts.dependence import SHARE_OF_GAP_OF_BLOCKS, autocorrelation_time, coarsen, mid_ranks
+from pytest_edgert.verdicts.dependence import autocorrelation_time, coarsen, mid_ranks
 from pytest_edgert.verdicts.quantile import log_e_fail, log_e_pass, quantile_interval
 
 #: Verdicts begin at so many blocks.
@@ -84,7 +84,7 @@ def block_tau(values: Array, limit: float | None = None) -> float:
         values: In order, (n,), float64.
         limit: What they are held to; None where nothing is.
     """
-    series = coarsen(values, () if limit is None else (limit,), SHARE_OF_GAP_OF_BLOCKS)
+    series = coarsen(values, () if limit is None else (limit,))
     n = len(series)
     ranks = mid_ranks(series)
     ranks -= ranks.mean() if n else 0.0

@@ -29,9 +29,8 @@ _ROOM = 0.25
 _DIRECT_LAGS = 200
 #: Lags summed before the first look whether the window closes; then twice as many: independent samples close it at 5.
 _FIRST_LAGS = 10
-#: Differences below this share of the way from the median to the nearest budget count as none: of single latencies, and
-#: of blocks, which are few and each a median or a mean already.
-SHARE_OF_GAP, SHARE_OF_GAP_OF_BLOCKS = 1 / 20, 1 / 4
+#: Differences below these shares of the way from the median to the nearest budget count as none.
+_SMALL_SHARE, SHARE_OF_GAP = 1 / 20, 1 / 4
 
 
 @dataclass(slots=True)
@@ -44,30 +43,36 @@ class HeldTau:
     checkpoint: int = -1
     tau: float = 1.0
 
-    def of(self, series: Array, limits: Sequence[float] = (), share: float = SHARE_OF_GAP) -> float:
+    def of(self, series: Array, limits: Sequence[float] = ()) -> float:
         """Return the autocorrelation time that holds for this series, (n,), beside these limits, in samples."""
         checkpoint = last_checkpoint(len(series))
         if checkpoint != self.checkpoint:
-            self.checkpoint, self.tau = checkpoint, autocorrelation_time(coarsen(series[:checkpoint], limits, share))
+            self.checkpoint, self.tau = checkpoint, _tau_beside(series[:checkpoint], limits)
         return self.tau
 
 
 def tau_at_checkpoint(series: Array, limits: Sequence[float] = ()) -> float:
     """Return the autocorrelation time of the series up to its last checkpoint: it is held between checkpoints."""
-    return autocorrelation_time(coarsen(series[: last_checkpoint(len(series))], limits))
+    return _tau_beside(series[: last_checkpoint(len(series))], limits)
+
+
+def _tau_beside(series: Array, limits: Sequence[float]) -> float:
+    """Return the smaller of two times: small steps see slow wandering, large ones little but rare excursions."""
+    shares = (_SMALL_SHARE, SHARE_OF_GAP) if limits else (SHARE_OF_GAP,)
+    return min(autocorrelation_time(coarsen(series, limits, share)) for share in shares)
 
 
 def coarsen(series: Array, limits: Sequence[float], share: float = SHARE_OF_GAP) -> Array:
     """Return the series with differences tied that are small against the way to the nearest limit.
 
     Ranks know no scale: a clock frequency that wanders by 1 % orders all samples in time and makes thousands of them
-    worth one, though the limit may be a hundred times as far. Steps of a small share of the way from the median to the
+    worth one, though the limit may be a hundred times as far. Steps of a share of the way from the median to the
     nearest limit keep every dependence that could carry samples across it; beside the limit the steps vanish.
 
     Args:
         series: Latencies in the order they were measured, (n,).
         limits: The budgets in the same unit; none leaves the series as it is.
-        share: The share of the way that is one step.
+        share: Length of a step as a share of that way.
     """
     if not len(series) or not limits:
         return series

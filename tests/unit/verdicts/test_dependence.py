@@ -104,7 +104,18 @@ def test_beside_the_limit_every_difference_counts():
     series = ar1(0.9, 2000, 8)
     at_the_median = [float(np.median(series))]
     assert coarsen(series, at_the_median) is series
-    assert autocorrelation_time(coarsen(series, [1.645])) == pytest.approx(autocorrelation_time(series), rel=0.02)
+    assert autocorrelation_time(coarsen(series, [1.645], 1 / 20)) == pytest.approx(
+        autocorrelation_time(series), rel=0.02
+    )
+    assert tau_at_checkpoint(series, [1.645]) == pytest.approx(tau_at_checkpoint(series), rel=0.15)
+
+
+def test_rare_excursions_that_come_together_do_not_hide_behind_large_steps():
+    series = np.random.default_rng(3).normal(100.0, 1.0, 3000)
+    series[::30] += 80  # above half of the way to the limit, and alone
+    assert tau_at_checkpoint(series, [250.0]) < 1.5
+    series[1500:1600] += 80
+    assert tau_at_checkpoint(series, [180.0]) > 5
 
 
 @pytest.mark.parametrize("limits", [[], [5.0], [float("inf")]])
