@@ -157,7 +157,7 @@ def test_no_selection_hides_a_model_that_is_missing(project: pytest.Pytester, wr
         "--edge-model=net.onnx", "--edge-model=typo.onnx", "-k", "nothing_of_this_name"
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.assert_outcomes(failed=1, deselected=9)
+    result.assert_outcomes(failed=1, deselected=10)
     result.stdout.fnmatch_lines(["*typo.onnx does not exist*"])
 
 
