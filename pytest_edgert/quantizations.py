@@ -55,9 +55,7 @@ class Seen:
     unread: tuple[str, ...] = ()
 
 
-def check_quantization(
-    session: EdgeSession, panel: Panel, limits: Mapping[str, Limit] | None = None
-) -> CheckRecord:
+def check_quantization(session: EdgeSession, panel: Panel, limits: Mapping[str, Limit] | None = None) -> CheckRecord:
     """Judge the grids of a session's artefact.
 
     Args:

@@ -187,7 +187,7 @@ def _zero_faults(grid: Grid) -> list[str]:
 def _bias_faults(grid: Grid) -> list[str]:
     """Return whether a bias counts in other steps than the accumulator it is added to, where it adds anything."""
     wanted = grid.accumulator
-    if wanted is None or not grid.scale.size or not np.isfinite(wanted).all() or not (wanted > 0).all():
+    if wanted is None or not grid.scale.size or not np.isfinite(wanted).all() or (wanted < NORMAL).any():
         return []
     if {wanted.size, grid.scale.size} - {1, max(wanted.size, grid.scale.size)}:
         return [f"it has {grid.scale.size} scales, and its accumulator {wanted.size}"]
