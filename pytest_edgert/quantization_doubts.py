@@ -21,7 +21,7 @@ ACCUMULATOR_LIMIT = 2.0**31 - 1
 #: Tensors that a sentence names.
 _NAMED = 3
 
-_NOISE = "Feeds were seeded noise: give real inputs first (inputs.samples of a gate file). "
+_NOISE = "Give real inputs first (inputs.samples of a gate file). "
 _CALIBRATE = "Calibrate on inputs as they are in the field, or by a percentile nearer to 100 %."
 
 
@@ -36,22 +36,22 @@ def doubts_of(tensors: Sequence[TensorHealth], *, real: bool) -> tuple[Doubt, ..
 
 
 def _doubts(tensors: Sequence[TensorHealth], *, real: bool) -> Iterator[Doubt]:
-    first = "" if real else _NOISE
+    first, remedy = ("", _CALIBRATE) if real else ("on seeded noise, ", _NOISE + _CALIBRATE)
     rough = _beyond(tensors, lambda one: one.rmse, RMSE_LIMIT)
     if rough:
         told = _named(rough, lambda one: f"{one.rmse:.3g}")
         yield Doubt(
-            "rmse", f"RMSE/scale beyond {RMSE_LIMIT:g}, where rounding alone makes 0.289: {told}", first + _CALIBRATE
+            "rmse", f"{first}RMSE/scale beyond {RMSE_LIMIT:g}, where rounding alone makes 0.289: {told}", remedy
         )
     clipped = _beyond([one for one in tensors if one.role != "bias"], lambda one: one.clipped, CLIPPED_LIMIT)
     if clipped:
-        told = _named(clipped, lambda one: f"{one.clipped:.2%}")
+        told = _named(clipped, lambda one: _percent(one.clipped))
         yield Doubt(
-            "clipped", f"more than {CLIPPED_LIMIT:.0%} of the numbers lie beyond the grid: {told}", first + _CALIBRATE
+            "clipped", f"{first}more than {_percent(CLIPPED_LIMIT)} of the numbers lie beyond the grid: {told}", remedy
         )
     cut = _beyond(tensors, lambda one: one.cut, 0.0)
     if cut:
-        told = _named(cut, lambda one: f"{one.cut:.2%}")
+        told = _named(cut, lambda one: _percent(one.cut))
         yield Doubt(
             "cut",
             f"numbers below the zero (or above the six) at which a grid ends are cut off, and not counted as clipped: {told}",
@@ -75,7 +75,7 @@ def _of_weights(tensors: Sequence[TensorHealth]) -> Iterator[Doubt]:
         )
     full = _beyond([one for one in tensors if one.role == "bias"], lambda one: one.clipped, 0.0)
     if full:
-        told = _named(full, lambda one: f"{one.clipped:.2%}")
+        told = _named(full, lambda one: _percent(one.clipped))
         yield Doubt(
             "bias-rails",
             f"biases lie on the rails of int32: {told}",
@@ -124,6 +124,10 @@ def _beyond(
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
 
 
+def _percent(share: float | None) -> str:
+    return f"{(share or 0.0) * 100:.3g} %"
+
+
 def _named(tensors: Sequence[TensorHealth], words: Callable[[TensorHealth], str]) -> str:
-    told = ", ".join(f"{one.name!r} {words(one)}" for one in tensors[:_NAMED])
+    told = ", ".join(f"{one.label} {words(one)}" for one in tensors[:_NAMED])
     return f"{told}{f' and {len(tensors) - _NAMED} more' if len(tensors) > _NAMED else ''}"

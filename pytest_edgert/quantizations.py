@@ -76,13 +76,22 @@ def oracle_of(panel: Panel) -> EdgeSession | None:
 
 
 def _find(session: EdgeSession, oracle: EdgeSession | None, limits: Mapping[str, Limit]) -> Finding:
-    name = session.plan.artefact.path.name
     if oracle is None:
-        raise NotApplicableError(f"quantization reads .onnx and .tflite files, and {name} is neither.")
+        return _unread(session, limits)
     seen = oracle.pool.quantization.get(oracle.plan)
     if seen is None:
         seen = oracle.pool.quantization[oracle.plan] = look_at(oracle)
     return judge_grids(seen, limits)
+
+
+def _unread(session: EdgeSession, limits: Mapping[str, Limit]) -> Finding:
+    """Return that limits cannot be judged on a quantised file that is not read; otherwise nothing applies."""
+    name = session.plan.artefact.path.name
+    words = f"quantization reads .onnx and .tflite files, and {name} is neither"
+    if limits and session.signature.quantized:
+        reason = f"{words}, but it is quantised and limits were given."
+        return Finding(Verdict.INCONCLUSIVE, reason, "Judge the .onnx or .tflite file that it was made from.")
+    raise NotApplicableError(f"{words}.")
 
 
 def look_at(oracle: EdgeSession) -> Seen:
@@ -174,7 +183,7 @@ def worst_of(tensors: Sequence[TensorHealth], key: str) -> TensorHealth:
 
 def _reason(seen: Seen, faulty: Sequence[TensorHealth], amounts: Sequence[Amount], lacking: Sequence[str]) -> str:
     if faulty:
-        told = [f"{one.role} {one.name!r}: {fault}" for one in faulty for fault in one.faults]
+        told = [f"{one.role} {one.label}: {fault}" for one in faulty for fault in one.faults]
         return f"{'; '.join(told[:3])}{f'; and {len(told) - 3} more' if len(told) > 3 else ''}."
     beyond = [one for one in amounts if one.verdict is Verdict.FAIL]
     if not beyond and lacking:
@@ -190,7 +199,8 @@ def _reason(seen: Seen, faulty: Sequence[TensorHealth], amounts: Sequence[Amount
 
 def _at_worst(amount: Amount, tensors: Sequence[TensorHealth]) -> str:
     value = f"{amount.value:.3g}" if amount.unit != "share" else f"{amount.value * 100:.3g} %"
-    return f"{amount.name} {value} at {worst_of(tensors, amount.name).name!r}"
+    where = "most in" if amount.name in _COUNTED else "at"
+    return f"{amount.name} {value} {where} {worst_of(tensors, amount.name).label}"
 
 
 def _remedy(verdict: Verdict, faulty: Sequence[TensorHealth], seen: Seen) -> str:

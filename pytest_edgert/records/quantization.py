@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: Characters of a name that a message shows at most, and at either end of a longer one.
+_LONGEST, _ENDS = 60, 29
+
 
 @dataclass(frozen=True, slots=True)
 class TensorHealth:
@@ -47,6 +50,11 @@ class TensorHealth:
     constant: int | None = None
     reach: float | None = None
     faults: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name as messages call it: in quotes, the middle of a long one left out (TFLite joins those it fuses)."""
+        return repr(self.name if len(self.name) <= _LONGEST else f"{self.name[:_ENDS]}…{self.name[-_ENDS:]}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ _MOST = 5
 
 def lines(tensors: Sequence[TensorHealth]) -> Iterator[str]:
     """Yield each fault of each tensor, and the figures of the tensors with the largest RMSE/scale."""
-    faults = [f"{one.role} {one.name!r}: {fault}" for one in tensors for fault in one.faults]
+    faults = [f"{one.role} {one.label}: {fault}" for one in tensors for fault in one.faults]
     yield from faults[:_MOST]
     if len(faults) > _MOST:
         yield f"and {len(faults) - _MOST} faults more"
     rough = sorted((one for one in tensors if one.rmse is not None), key=lambda one: -(one.rmse or 0.0))
     for one in rough[:_MOST]:
-        yield f"{one.role} {one.name!r}: {figures(one)}"
+        yield f"{one.role} {one.label}: {figures(one)}"
 
 
 def figures(one: TensorHealth) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,10 +44,12 @@ class Tally:
         low, high = RANGES[self.dtype]
         if not (np.isfinite(one.scale) & (one.scale > 0)).all():
             return
+        one = replace(one, zero_point=np.asarray(one.zero_point, np.int64))  # its own type would wrap below
         number = ~np.isnan(one.real)
         with np.errstate(all="ignore"):
             quotient = one.real / one.scale + one.zero_point
-            below, above = number & (np.rint(quotient) < low), number & (np.rint(quotient) > high)
+            whole = np.rint(quotient)
+            below, above = number & (whole < low), number & (whole > high) & ~_is_one(one, whole, high)
             cut = self._under_a_folded_activation(one, below, above)
             kept = number & ~cut & np.isfinite(quotient)
             errors = (quotient - one.codes)[kept]
@@ -96,6 +99,16 @@ class Tally:
             channels=channels,
             constant=constant,
         )
+
+
+def _is_one(one: Rounding, whole: Array, high: int) -> Array:
+    """Return what would be 1 on a grid that ends one step below it, as that of a softmax has to by TFLite's rules.
+
+    Softmax and logistic have the scale 1/256, tanh 1/128 (https://ai.google.dev/edge/litert/models/quantization_spec):
+    1 becomes the last code, one step off, and nobody could calibrate it away.
+    """
+    ends_below_one = (high + 1 - one.zero_point) * one.scale == 1
+    return np.asarray(ends_below_one & (whole == high + 1))
 
 
 class Tallies:

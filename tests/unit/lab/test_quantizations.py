@@ -77,11 +77,11 @@ def test_without_the_oracle_the_file_alone_is_measured_and_that_is_said():
     ("one", "kind", "words"),
     [
         (replace(STEP, rmse=0.6), "rmse", "'y' 0.6"),
-        (replace(STEP, clipped=0.02), "clipped", "'y' 2.00%"),
-        (replace(STEP, cut=0.4), "cut", "'y' 40.00%"),
+        (replace(STEP, clipped=0.02), "clipped", "'y' 2 %"),
+        (replace(STEP, cut=0.4), "cut", "'y' 40 %"),
         (replace(WEIGHT, dead=3), "dead", "'w' 3 of 4"),
         (replace(STEP, constant=2), "constant", "'y' 2 of 4"),
-        (replace(BIAS, clipped=0.25), "bias-rails", "'b' 25.00%"),
+        (replace(BIAS, clipped=0.25), "bias-rails", "'b' 25 %"),
         (replace(WEIGHT, reach=3e9), "accumulator", "'w' 3e+09"),
         (replace(WEIGHT, scale_min=1e-7), "scale-ratio", "'w' 4e+05"),
         (replace(STEP, scale_min=1e36, scale_max=1e36), "odd-scale", "'y' 1e+36 to 1e+36"),
@@ -102,13 +102,20 @@ def test_sound_grids_raise_no_doubt():
 def test_noise_is_named_before_the_model_is_blamed_and_says_nothing_of_constant_channels():
     found = doubts_of((replace(STEP, rmse=3.0, constant=4),), real=False)
     assert [one.kind for one in found] == ["rmse"]
-    assert found[0].remedy.startswith("Feeds were seeded noise")
+    assert found[0].sentence.startswith("on seeded noise, RMSE/scale")
+    assert found[0].remedy.startswith("Give real inputs first")
 
 
 def test_the_worst_three_are_named_and_the_rest_counted():
     many = [replace(STEP, name=f"t{n}", rmse=float(n)) for n in range(1, 6)]
     (found,) = doubts_of(many, real=True)
     assert found.sentence.endswith("'t5' 5, 't4' 4, 't3' 3 and 2 more")
+
+
+def test_a_long_name_keeps_both_its_ends():
+    long = "a" * 100 + ";" + "b" * 100
+    assert replace(STEP, name=long).label == f"'{'a' * 29}…{'b' * 29}'"
+    assert STEP.label == "'y'"
 
 
 def test_what_a_run_saw_joins_what_the_file_says():

@@ -57,8 +57,9 @@ def test_figures_are_those_of_fractions(numbers, scale, zero_point, dtype, folds
 
     at_zero = folds and zero_point == low
     at_six = at_zero and abs(Fraction(scale) * (high - zero_point) - 6) <= Fraction(scale)
-    cut = [(code < low and at_zero) or (code > high and at_six) for code in exact]
-    beyond = [not low <= code <= high for code in exact]
+    one = [Fraction(scale) * (high + 1 - zero_point) == 1 and code == high + 1 for code in exact]
+    cut = [(code < low and at_zero) or (code > high and at_six and not i) for code, i in zip(exact, one, strict=True)]
+    beyond = [not low <= code <= high and not i for code, i in zip(exact, one, strict=True)]
     kept = [
         Fraction(x) / Fraction(scale) + zero_point - q for x, q, c in zip(numbers, codes, cut, strict=True) if not c
     ]
@@ -85,6 +86,14 @@ def test_numbers_beyond_the_grid_are_clipped_and_half_a_step_beyond_is_not(tmp_p
     x[0, 0, 0, :4] = [124.49 * 0.05, 124.6 * 0.05, -131.4 * 0.05, -200]
     found = watch(qdq(tmp_path), x)["xq"]
     assert found.clipped == 2 / x.size
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(1 / 256, -128), (1 / 128, 0)])
+def test_one_on_the_grid_of_a_softmax_or_tanh_is_not_called_clipped(scale, zero_point):
+    real = np.array([1.0, 1 + 2 * scale])
+    tally = Tally("int8", None, folds=False)
+    tally.add(Rounding("t", real, np.float64(scale), np.int64(zero_point), "int8", np.array([127, 127])))
+    assert tally.health("t").clipped == 0.5
 
 
 def test_not_a_number_counts_nowhere_and_an_infinity_is_clipped():
@@ -132,6 +141,15 @@ def test_what_a_grid_cuts_at_its_zero_is_told_apart_where_the_format_folds_relu(
     codes = np.random.default_rng(4).integers(-128, 128, (1, 9, 9, 2)).astype(np.int8)
     found = watch(tflite(tmp_path, zy=np.int64(-128)), codes)["y"]
     assert (found.cut, found.clipped > 0.2) == (0, True)
+
+
+def test_what_a_grid_cuts_at_the_six_of_a_folded_relu6_is_no_clipping(tmp_path):
+    x = np.random.default_rng(4).uniform(-6, 6, IMAGE).astype(np.float32)
+    found = watch(qdq(tmp_path, zy=np.int8(-128), sy=np.float32(6 / 255)), x)["yq"]
+    assert (found.cut > 0.6, found.clipped) == (True, 0)
+    assert found.rmse < 0.35
+    found = watch(qdq(tmp_path, zy=np.int8(-128), sy=np.float32(5 / 255)), x)["yq"]
+    assert found.clipped > 0.2
 
 
 def test_looking_on_changes_no_output_and_ends_with_the_call(tmp_path):
