@@ -76,33 +76,37 @@ def oracle_of(panel: Panel) -> EdgeSession | None:
 
 
 def _find(session: EdgeSession, oracle: EdgeSession | None, limits: Mapping[str, Limit]) -> Finding:
+    name = session.plan.artefact.path.name
     if oracle is None:
-        return _unread(session, limits)
+        return _unread(session, limits, f"quantization reads .onnx and .tflite files, and {name} is neither")
     seen = oracle.pool.quantization.get(oracle.plan)
     if seen is None:
-        seen = oracle.pool.quantization[oracle.plan] = look_at(oracle)
+        try:
+            seen = oracle.pool.quantization[oracle.plan] = look_at(oracle)
+        except UnsupportedModelError as error:
+            return _unread(session, limits, f"The grids of {name} cannot be read: {error.message.rstrip('.')}")
     return judge_grids(seen, limits)
 
 
-def _unread(session: EdgeSession, limits: Mapping[str, Limit]) -> Finding:
+def _unread(session: EdgeSession, limits: Mapping[str, Limit], words: str) -> Finding:
     """Return that limits cannot be judged on a quantised file that is not read; otherwise nothing applies."""
-    name = session.plan.artefact.path.name
-    words = f"quantization reads .onnx and .tflite files, and {name} is neither"
     if limits and session.signature.quantized:
-        reason = f"{words}, but it is quantised and limits were given."
-        return Finding(Verdict.INCONCLUSIVE, reason, "Judge the .onnx or .tflite file that it was made from.")
+        reason = f"{words}. It is quantised, and limits were given."
+        return Finding(Verdict.INCONCLUSIVE, reason, "Judge an .onnx or .tflite file of it that the reference reads.")
     raise NotApplicableError(f"{words}.")
 
 
 def look_at(oracle: EdgeSession) -> Seen:
-    """Return what an artefact's file and a run of the oracle tell of its grids. Raises as `check_quantization`."""
+    """Return what an artefact's file and a run of the oracle tell of its grids.
+
+    Raises:
+        UnsupportedModelError: The file cannot be read.
+        NotApplicableError, TargetMissingError: As `check_quantization`.
+    """
     pool, path = oracle.pool, oracle.plan.artefact.path
     pool.lock.share()
-    try:
-        adapter = pool.adapter(oracle.target.runtime)
-        reading = oracle.worker.read_quantization(adapter, path, timeout_s=pool.deadlines.open_s)
-    except UnsupportedModelError as error:
-        raise NotApplicableError(f"The grids of {path.name} cannot be read: {error.message}", error.remedy) from error
+    adapter = pool.adapter(oracle.target.runtime)
+    reading = pool.worker(oracle.plan).read_quantization(adapter, path, timeout_s=pool.deadlines.open_s)
     if not reading.quantized:
         raise NotApplicableError(f"{path.name} is not quantised: no tensor of it lies on an integer grid.")
     try:

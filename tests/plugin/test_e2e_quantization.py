@@ -12,6 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from pytest_edgert.records import CheckRecord, Verdict
 from pytest_edgert.reports.items import Outcome
 
+pytestmark = pytest.mark.slow
+
 GATE = ("--edge-model=net.onnx", ON_ORT, "-k", "quantization")
 #: Of each filter the largest weight is 127.
 WEIGHTS = np.random.default_rng(0).integers(-127, 128, (4, 3, 2, 2)).astype(np.int8)
@@ -48,7 +50,6 @@ def amounts(record: CheckRecord) -> Mapping[str, float]:
     return {one.name: one.value for one in record.amounts}
 
 
-@pytest.mark.slow
 def test_an_int8_model_is_measured_and_its_cell_has_the_figure(edge: EdgeProject) -> None:
     write_int8(edge)
     result = edge.run(*GATE)
@@ -61,7 +62,6 @@ def test_an_int8_model_is_measured_and_its_cell_has_the_figure(edge: EdgeProject
     result.stdout.fnmatch_lines(["  quantization  MEASURED rmse 0.2*"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--edge-accept",)], ids=["", "accept"])
 def test_a_float_model_is_not_applicable_also_where_its_target_was_named(
     edge: EdgeProject, more: tuple[str, ...]
@@ -91,7 +91,6 @@ def test_a_format_that_is_not_read_is_not_applicable(edge: EdgeProject) -> None:
     assert item.reason == "quantization reads .onnx and .tflite files, and net.fake is neither."
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -113,7 +112,6 @@ def test_a_scale_that_cannot_be_fails_and_is_named(
     assert edge.record("quantization").remedy
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "verdict"),
     [('rmse = 0.5, clipped = "1%", dead = 0', Verdict.PASS), ("unused = 0, dead = 0", Verdict.FAIL)],
@@ -127,7 +125,6 @@ def test_limits_of_a_gate_file_decide(edge: EdgeProject, limits: str, verdict: V
     assert {one.source for one in record.amounts if one.limit is not None} == {"net.edge.toml:3"}
 
 
-@pytest.mark.slow
 def test_clipping_of_recorded_samples_is_told_beside_the_figure(edge: EdgeProject) -> None:
     write_int8(edge)
     np.savez(edge.path / "real.npz", x=np.random.default_rng(1).normal(0, 20, (3, 3, 8, 8)).astype(np.float32))
@@ -141,7 +138,6 @@ def test_clipping_of_recorded_samples_is_told_beside_the_figure(edge: EdgeProjec
     result.stdout.fnmatch_lines(["beside: quantization of net.onnx on onnxruntime:cpu: RMSE/scale beyond 0.5, *'xq'*"])
 
 
-@pytest.mark.slow
 def test_a_model_that_the_oracle_cannot_run_is_judged_by_its_file(edge: EdgeProject) -> None:
     write_int8(edge, operator="Frobnicate", w=np.zeros_like(WEIGHTS))
     edge.run(*GATE)
@@ -153,7 +149,6 @@ def test_a_model_that_the_oracle_cannot_run_is_judged_by_its_file(edge: EdgeProj
     assert [one.kind for one in record.doubts] == ["dead"]
 
 
-@pytest.mark.slow
 def test_a_wrong_key_names_its_line_and_the_nearest_right_one(edge: EdgeProject) -> None:
     write_int8(edge)
     (edge.path / "net.edge.toml").write_text('artefacts = ["net.onnx"]\nquantization = { cliped = "1%" }\n')

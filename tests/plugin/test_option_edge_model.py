@@ -151,6 +151,11 @@ def test_k_selects_a_check(collect: Collect, write_models: Write) -> None:
     assert collect("--edge-model=mobilenet.onnx", "-k", "size") == [f"mobilenet.onnx::size{CELL}"]
 
 
+def test_quantization_is_collected_of_every_cell(collect: Collect, write_models: Write) -> None:
+    write_models("mobilenet.onnx")
+    assert collect("--edge-model=mobilenet.onnx", "-k", "quantization") == [f"mobilenet.onnx::quantization{CELL}"]
+
+
 def test_no_selection_hides_a_model_that_is_missing(project: pytest.Pytester, write_models: Write) -> None:
     write_models("net.onnx")
     result = project.runpytest_inprocess(
