@@ -89,25 +89,25 @@ def health_of(grid: Grid) -> TensorHealth:
     if codes is None or not codes.size or not _fits(grid, codes):
         return found
     found = replace(found, n=codes.size)
-    if grid.role == BIAS:
-        low, high = RANGES.get(grid.dtype, (0, 0))
-        return replace(found, clipped=float(np.mean((codes == low) | (codes == high))))
-    if grid.role != WEIGHT or grid.dtype not in RANGES or bits_of(grid.dtype) > MOST_BITS:
+    if grid.dtype not in RANGES:
         return found
-    return _of_weights(found, grid, codes)
+    if grid.role == BIAS:
+        low, high = RANGES[grid.dtype]
+        return replace(found, clipped=float(np.mean((codes == low) | (codes == high))))
+    return _of_weights(found, grid, codes) if grid.role == WEIGHT and bits_of(grid.dtype) <= MOST_BITS else found
 
 
 def filters_of(grid: Grid, codes: Array) -> tuple[Array, Array]:
-    """Return a weight's integers and zero points by filter: (filters, numbers) and (filters, 1), int64."""
+    """Return a weight's integers and zero points by filter, int32: both (filters, numbers), or (filters, 1)."""
     axis = grid.axis if grid.channels is None else grid.channels
-    rows = np.moveaxis(codes, axis, 0).reshape(codes.shape[axis], -1) if axis is not None else codes.reshape(1, -1)
-    zero: Array = grid.zero_point.astype(np.int64)
+    if axis is None:
+        codes, axis = codes[None], 0
+    rows = np.moveaxis(codes, axis, 0).reshape(codes.shape[axis], -1).astype(np.int32)
+    zero: Array = grid.zero_point.astype(np.int32)
     if zero.size == 1:
-        return rows.astype(np.int64), np.full((len(rows), 1), zero.reshape(()))
+        return rows, np.full((len(rows), 1), zero.reshape(()))
     along = zero.reshape([-1 if index == _positive(grid.axis, codes) else 1 for index in range(codes.ndim)])
-    spread = np.broadcast_to(along, codes.shape)
-    spread = np.moveaxis(spread, axis, 0).reshape(rows.shape) if axis is not None else spread.reshape(1, -1)
-    return rows.astype(np.int64), spread
+    return rows, np.moveaxis(np.broadcast_to(along, codes.shape), axis, 0).reshape(rows.shape)
 
 
 def _of_weights(found: TensorHealth, grid: Grid, codes: Array) -> TensorHealth:
@@ -139,7 +139,10 @@ def _ends(scale: Array) -> tuple[float | None, float | None]:
 
 
 def _fits(grid: Grid, codes: Array) -> bool:
-    """Return whether there is one scale and one zero point, or one of each for each slice along the axis."""
+    """Return whether axes exist, and there is one scale and zero point, or one of each for each slice along the axis."""
+    axes = [axis for axis in (grid.axis, grid.channels) if axis is not None]
+    if any(not -codes.ndim <= axis < codes.ndim for axis in axes) or _zero_faults(grid):
+        return False
     lengths = {1} if grid.axis is None else {1, codes.shape[_positive(grid.axis, codes)]}
     return grid.zero_point.size in lengths and (not grid.scale.size or grid.scale.size in lengths)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pytest_edgert.errors import ArtefactError
 from pytest_edgert.records import QuantizationReading
 from pytest_edgert.runtimes.onnxruntime_graph import is_quantized
 from pytest_edgert.runtimes.reference.grids import ACTIVATION, FoundGrids, health_of, range_of
@@ -22,9 +23,14 @@ def read_quantization(artefact: Path) -> QuantizationReading:
     """
     if not _is_tflite(artefact) and is_quantized(artefact) is False:
         return QuantizationReading(quantized=False)
-    found = _read(artefact)
-    healths = tuple(health_of(grid) for grid in found.grids)
-    ranges = {name: limits for name, grid in found.inputs.items() if (limits := range_of(grid)) is not None}
+    try:
+        found = _read(artefact)
+        healths = tuple(health_of(grid) for grid in found.grids)
+        ranges = {name: limits for name, grid in found.inputs.items() if (limits := range_of(grid)) is not None}
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+        raise ArtefactError(
+            f"The grids of {artefact} make no sense: {type(error).__name__}: {error}.", "Export or convert it again."
+        ) from error
     return QuantizationReading(bool(found.grids or found.unread), healths, found.unread, ranges)
 
 

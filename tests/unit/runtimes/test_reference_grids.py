@@ -141,6 +141,37 @@ def test_biases_on_the_rails_of_int32_are_counted(tmp_path, write):
     assert read(write(tmp_path, b=np.array([2**31 - 1, -(2**31), 5, 7], np.int32)))["b"].clipped == 0.5
 
 
+def test_a_bias_of_sixty_four_bits_has_no_rails(tmp_path):
+    names = ("x", "w", "b", "y")
+    kinds, shapes = ("int16", "int8", "int64", "int16"), ((1, 4), (3, 4), (3,), (1, 3))
+    values = (None, np.ones((3, 4), np.int8), np.zeros(3, np.int64), None)
+    scales = ([0.5], [0.25], [0.125], [1.0])
+    parts = zip(names, shapes, kinds, values, scales, strict=True)
+    graph = Graph([Tensor(*part, [0]) for part in parts], [Operator("FULLY_CONNECTED", [0, 1, 2], [3])], [0], [3])
+    found = read(save(tmp_path / "net.tflite", graph))
+    assert (found["b"].role, found["b"].clipped, found["w"].reach) == ("bias", None, None)
+
+
+@pytest.mark.parametrize("axis", [1, 9, -7])
+def test_an_axis_that_does_not_fit_is_read_without_an_error_of_ours(tmp_path, axis):
+    scales = [0.1, 0.2, 0.3]
+    tensors = [
+        Tensor("x", (1, 4), "int8", None, [0.5], [0]),
+        Tensor("w", (3, 4), "int8", np.ones((3, 4), np.int8), scales, [0, 0, 0], axis),
+        Tensor("y", (1, 3), "int8", None, [0.5], [0]),
+    ]
+    path = save(tmp_path / "net.tflite", Graph(tensors, [Operator("FULLY_CONNECTED", [0, 1, -1], [2])], [0], [2]))
+    assert read(path)["w"].dead is None
+
+
+def test_a_node_without_its_inputs_is_refused_as_no_sound_file(tmp_path):
+    path = tmp_path / "net.onnx"
+    node = helper.make_node("QLinearConv", ["x"], ["y"])
+    onnx.save(graph_of([node], {"x": np.zeros((1, 1, 2, 2), np.int8)}, {}, {"y": "int8"}), path)
+    with pytest.raises(ArtefactError, match="make no sense"):
+        RUNTIME.read_quantization(path)
+
+
 def test_scales_fewer_than_channels_stop_nothing(tmp_path):
     assert read(tflite(tmp_path, sw=SCALES[:3], zw=np.zeros(3, np.int64)))["w"].dead is None
 
