@@ -130,7 +130,7 @@ def _of_weights(found: TensorHealth, grid: Grid, codes: Array) -> TensorHealth:
         codes=int(np.unique(codes).size),
         channels=len(rows),
         dead=int((~live).sum()),
-        reach=float(centred.sum(axis=1).max() * grid.input_reach) if grid.input_reach else None,
+        reach=float(centred.sum(axis=1).max()) * grid.input_reach if grid.input_reach else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import onnx
 import pytest
@@ -11,7 +13,7 @@ from quantized_models import BIAS, FILTERS, SCALES, WRITERS, X_SCALE, qdq, qline
 from reference_models import graph_of, one_operator
 from tflite_models import Graph, Operator, Tensor, save
 
-from pytest_edgert.errors import ArtefactError, UnsupportedModelError
+from pytest_edgert.errors import ArtefactError, EdgertError, UnsupportedModelError
 from pytest_edgert.runtimes.reference import RUNTIME
 
 TINY = np.float32(2.0**-140)
@@ -243,3 +245,18 @@ def test_what_is_no_model_is_refused(tmp_path, name, content):
     path.write_bytes(content)
     with pytest.raises((ArtefactError, UnsupportedModelError)):
         RUNTIME.read_quantization(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_bytes_that_were_changed_are_read_or_refused_in_our_words(tmp_path, write):
+    path = write(tmp_path)
+    sound = path.read_bytes()
+    for seed in range(150):
+        draw = np.random.default_rng(seed)
+        content = bytearray(sound)
+        for _ in range(draw.integers(1, 6)):
+            content[draw.integers(len(content))] = draw.integers(256)
+        path.write_bytes(content[: draw.integers(len(content))] if seed % 5 == 0 else content)
+        with contextlib.suppress(EdgertError):
+            RUNTIME.read_quantization(path)
