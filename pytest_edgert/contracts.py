@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from pytest_edgert.errors import UsageError
-from pytest_edgert.records import CheckRecord, Placement, Presence
+from pytest_edgert.records import CheckRecord, Placement, Presence, QuantizationReading, TensorHealth
 
 if TYPE_CHECKING:
     from pytest_edgert.tensors import Array, Feeds, Signature
@@ -166,6 +166,22 @@ class SupportsBuild(Protocol):
 
     def read(self, artefact: Path, accelerator: str, options: Options) -> Callable[[], Session]:
         """Read an artefact; what is returned builds the engine and gives the session. Raises as `Runtime.open`."""
+
+
+@runtime_checkable
+class ReadsQuantization(Protocol):
+    """A runtime that can tell the grids of a file without running it."""
+
+    def read_quantization(self, artefact: Path) -> QuantizationReading:
+        """Return every quantised tensor. Raises ArtefactError, UnsupportedModelError, TargetMissingError."""
+
+
+@runtime_checkable
+class WatchesQuantization(Protocol):
+    """A session that can look at numbers before and after they are rounded onto a grid."""
+
+    def watch_quantization(self, feeds: Sequence[Feeds], report: Callable[[int], None]) -> tuple[TensorHealth, ...]:
+        """Infer on each of `feeds`, calling `report` with how many are done; returns what rounding did by tensor."""
 
 
 class MeterReader(Protocol):

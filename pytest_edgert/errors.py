@@ -56,6 +56,10 @@ class UnsupportedModelError(EdgertError):
     """
 
 
+class NotApplicableError(EdgertError):
+    """A check that has nothing to judge on this artefact; a skip, in acceptance too, that nothing needs to be done about."""
+
+
 class TargetMissingError(EdgertError):
     """A runtime, accelerator or variant that is not usable here; says why and how to get it."""
 
@@ -122,6 +126,7 @@ _CLASSES: dict[str, type[EdgertError]] = {
         ArtefactError,
         GoldenMissingError,
         UnsupportedModelError,
+        NotApplicableError,
         TargetMissingError,
         PlacementError,
         FeedsError,

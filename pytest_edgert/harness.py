@@ -13,7 +13,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pytest_edgert import clock, recording
-from pytest_edgert.errors import EdgertError, TargetMissingError, UnsupportedModelError, UsageError
+from pytest_edgert.errors import (
+    EdgertError,
+    NotApplicableError,
+    TargetMissingError,
+    UnsupportedModelError,
+    UsageError,
+)
 from pytest_edgert.records import (
     Agreement,
     Amount,
@@ -27,6 +33,7 @@ from pytest_edgert.records import (
     Plain,
     Sensor,
     Soak,
+    TensorHealth,
     Verdict,
 )
 from pytest_edgert.sessions import EdgeSession
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_edgert.verdicts.trust import Rules
 
 #: Errors that are about the choice of target or the command line, not about the cell: they end no check.
-_NOT_A_VERDICT = (UnsupportedModelError, TargetMissingError, UsageError)
+_NOT_A_VERDICT = (UnsupportedModelError, NotApplicableError, TargetMissingError, UsageError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Finding:
     vote: Ballot | None = None
     blocks: tuple[BlockTest, ...] = ()
     soak: Soak | None = None
+    quantization: tuple[TensorHealth, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     notes: tuple[str, ...] = ()
@@ -69,7 +77,7 @@ def judge(name: str, session: EdgeSession, body: Callable[[], Finding]) -> Check
     """Return the record of what the body of a check found; an error of ours becomes the verdict it stands for.
 
     Raises:
-        UnsupportedModelError, TargetMissingError, UsageError: The cell is not to be judged at all.
+        UnsupportedModelError, NotApplicableError, TargetMissingError, UsageError: The cell is not to be judged at all.
     """
     started_utc, start_ns = clock.utc_now(), clock.monotonic_ns()
     try:
@@ -91,6 +99,7 @@ def judge(name: str, session: EdgeSession, body: Callable[[], Finding]) -> Check
         vote=found.vote,
         blocks=found.blocks,
         soak=found.soak,
+        quantization=found.quantization,
         sensors=found.sensors,
         doubts=found.doubts,
         notes=found.notes,

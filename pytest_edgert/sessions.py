@@ -22,6 +22,7 @@ from pytest_edgert.run import Run
 
 if TYPE_CHECKING:
     from pytest_edgert.job.sessions import OpenedSession
+    from pytest_edgert.quantizations import Seen
     from pytest_edgert.runtimes.artefact import Artefact
     from pytest_edgert.tensors import Array, Feeds, Signature
     from pytest_edgert.worker.client import Worker
@@ -237,6 +238,7 @@ class SessionPool:
         deadlines: Longest waits.
         versions: Runtime name to its own version, as sessions that were opened here told it.
         evidence: What latency checks of each test have gathered, for another attempt at it.
+        quantization: What was found of an artefact's grids, by the oracle's plan: one artefact has one answer.
     """
 
     run: Run
@@ -246,6 +248,7 @@ class SessionPool:
     deadlines: Deadlines = field(default_factory=Deadlines)
     versions: dict[str, str] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
+    quantization: dict[SessionPlan, Seen] = field(default_factory=dict)
     _workers: dict[tuple[str, str, tuple[tuple[str, str], ...]], Worker] = field(default_factory=dict)
     _sessions: dict[SessionPlan, EdgeSession] = field(default_factory=dict)
 

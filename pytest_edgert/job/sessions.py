@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_edgert import clock
-from pytest_edgert.contracts import Options, Runtime, Session, SupportsBuild, SupportsDeviceMemory
-from pytest_edgert.errors import EdgertError, UsageError
+from pytest_edgert.contracts import (
+    Options,
+    ReadsQuantization,
+    Runtime,
+    Session,
+    SupportsBuild,
+    SupportsDeviceMemory,
+    WatchesQuantization,
+)
+from pytest_edgert.errors import EdgertError, UnsupportedModelError, UsageError
 from pytest_edgert.job.page_cache import cached_share
-from pytest_edgert.records import BlockPlan, LatencyPlan, Placement, Plain, Presence
+from pytest_edgert.records import (
+    BlockPlan,
+    LatencyPlan,
+    Placement,
+    Plain,
+    Presence,
+    QuantizationReading,
+    TensorHealth,
+)
 from pytest_edgert.runtimes.registry import load_adapter
 from pytest_edgert.tensors import Array, Feeds, Signature
 
@@ -182,6 +198,19 @@ class SessionTable:
         session = self._session(session_id)
         return _in_our_words(session, feeds, lambda: measure_energy(session, feeds, plan, report))
 
+    def watch_quantization(
+        self, session_id: int, feeds: Sequence[Feeds], report: Callable[[Mapping[str, Plain]], None]
+    ) -> tuple[TensorHealth, ...]:
+        """Return what rounding onto grids did on feeds, with `report` called after each.
+
+        Raises:
+            UnsupportedModelError: The session's runtime does not look on while it rounds.
+        """
+        session = self._session(session_id)
+        if not isinstance(session, WatchesQuantization):
+            raise UnsupportedModelError("This session does not look on while it rounds.", "Ask the reference.")
+        return session.watch_quantization(feeds, lambda n: report({"phase": "rounding", "n": n}))
+
     def device_memory_bytes(self, session_id: int) -> int | None:
         """Return the bytes that a session holds on its accelerator; None where that is not told."""
         session = self._session(session_id)
@@ -224,6 +253,18 @@ def _in_our_words(session: Session, feeds: Feeds, measure: Callable[[], T]) -> T
     except Exception:
         session.infer(feeds)
         raise
+
+
+def read_quantization(adapter: str, artefact: Path) -> QuantizationReading:
+    """Return what a runtime, by its adapter "module:attribute", reads of an artefact's grids.
+
+    Raises:
+        UnsupportedModelError: The runtime reads no grids.
+    """
+    runtime = load_adapter(adapter)
+    if not isinstance(runtime, ReadsQuantization):
+        raise UnsupportedModelError(f"{runtime.info.name} reads no grids.", "Ask the reference.")
+    return runtime.read_quantization(artefact)
 
 
 def probe(adapter: str) -> ProbeResult:

@@ -57,7 +57,7 @@ def _why_not(items: Sequence[ItemOutcome]) -> str:
 
 
 def _not_accepted(items: Sequence[ItemOutcome]) -> list[str]:
-    skipped = sum(item.outcome is Outcome.SKIPPED for item in items)
+    skipped = sum(item.outcome is Outcome.SKIPPED and item.applies for item in items)
     if not items:
         return ["acceptance: no test on a model ran"]
     return [f"acceptance: {skipped} {_tests(skipped)} on a model skipped"] if skipped else []

@@ -12,6 +12,7 @@ from pytest_edgert.assertions import assert_latency
 from pytest_edgert.baselines import check_baseline
 from pytest_edgert.energies import DEFAULT_IDLE_S, check_energy
 from pytest_edgert.panel import check_agreement
+from pytest_edgert.quantizations import check_quantization
 from pytest_edgert.recording import settle
 from pytest_edgert.soaks import check_soak
 from pytest_edgert.throughputs import ThroughputWanted, check_throughput
@@ -100,6 +101,11 @@ def agreement(edge_session: EdgeSession, _edge_panel: Panel) -> None:
     settle(check_agreement(edge_session, _edge_panel))
 
 
+def quantization(edge_session: EdgeSession, edge_target: CellPlan, _edge_panel: Panel) -> None:
+    """Its grids are sound and fit what lies on them."""
+    settle(check_quantization(edge_session, _edge_panel, _limits_of(edge_target, "quantization")))
+
+
 def golden(edge_session: EdgeSession, edge_golden: EdgeGolden) -> None:
     """It still computes what was recorded."""
     edge_golden.check(edge_session)
@@ -114,6 +120,7 @@ CHECKS = (
     memory,
     determinism,
     agreement,
+    quantization,
     golden,
     latency,
     baseline,

@@ -13,6 +13,7 @@ from pytest_edgert.errors import UsageError
 from pytest_edgert.plugin import targets
 from pytest_edgert.plugin.gate_agreement import AgreementKeys, read_agreement_keys
 from pytest_edgert.plugin.gate_blocks import BLOCK_LIMITS, check_asked
+from pytest_edgert.plugin.gate_quantization import QUANTIZATION_LIMITS
 from pytest_edgert.plugin.gate_soak import SoakKeys, read_soak_keys
 from pytest_edgert.plugin.not_yet import refuse
 from pytest_edgert.plugin.option_values import AskedArrival
@@ -32,7 +33,7 @@ SUFFIX = ".edge.toml"
 
 #: Keys of the published interface whose features are not built yet.
 _NOT_YET = ("accuracy",)
-_LIMIT_KEYS = ("latency", "sustained", "memory", "size", "load", "placement", "throughput", "energy")
+_LIMIT_KEYS = ("latency", "sustained", "memory", "size", "load", "placement", "throughput", "energy", "quantization")
 _NOT_YET_INPUTS = ("ranges", "preprocess")
 _AGREEMENT_KEYS = ("reference", "outputs", "agreement")
 
@@ -50,7 +51,7 @@ class Limits:
         amounts: Other limits by key: "memory.peak", "memory.device" and "size.artefact" (bytes),
             "load.cold", "load.build" and "load.first" (seconds), "placement.accelerator" (share of nodes, 0 to 1),
             "throughput.at_least" (1/s), "throughput.streams" and "throughput.batch" (counts),
-            "energy.per_inference" (joules), "energy.idle" (seconds).
+            "energy.per_inference" (joules), "energy.idle" (seconds), "quantization.rmse" (steps) and its other keys.
         arrival: How requests arrive when latency is measured.
         sustained: What a soak is asked.
     """
@@ -292,4 +293,5 @@ _LIMITS: dict[str, Mapping[str, Callable[[object, str], float]]] = {
     },
     "placement": {"accelerator": _share},
     **BLOCK_LIMITS,
+    **QUANTIZATION_LIMITS,
 }

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_edgert.errors import EdgertError, TargetMissingError, UnsupportedModelError
+from pytest_edgert.errors import EdgertError, NotApplicableError, TargetMissingError, UnsupportedModelError
 from pytest_edgert.plugin import items, recorder
 from pytest_edgert.recording import VerdictError
 from pytest_edgert.records import CheckRecord, Verdict, worst
@@ -44,8 +44,8 @@ def translated(item: pytest.Item) -> Iterator[None]:
     __tracebackhide__ = True
     try:
         yield
-    except (UnsupportedModelError, TargetMissingError) as error:
-        if must_be_there(item):
+    except (UnsupportedModelError, TargetMissingError, NotApplicableError) as error:
+        if must_be_there(item) and not isinstance(error, NotApplicableError):
             raise
         item.stash[_SKIPPED_FOR] = error
         raise pytest.skip.Exception(str(error)) from error
@@ -174,7 +174,8 @@ def _described(item: pytest.Item, report: pytest.TestReport) -> ItemOutcome:
         return replace(about, reason=reason)
     path, line, _ = item.reportinfo()
     report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {reason}")
-    return replace(about, reason=error.message, remedy=error.remedy)
+    applies = not isinstance(error, NotApplicableError)
+    return replace(about, reason=error.message, remedy=error.remedy, applies=applies)
 
 
 def _add_properties(item: pytest.Item, report: pytest.TestReport, records: tuple[CheckRecord, ...]) -> None:

@@ -20,6 +20,7 @@ from pytest_edgert.records.check import (
 )
 from pytest_edgert.records.latency import Arrival, Budget, BudgetVerdict, Latency, LatencyPlan, Pattern, Quantile
 from pytest_edgert.records.placement import Evidence, Placement, Plain, Presence, PresenceState
+from pytest_edgert.records.quantization import QuantizationReading, TensorHealth
 from pytest_edgert.records.readings import Doubt, Sensor
 from pytest_edgert.records.verdicts import SEVERITY, Verdict, worst
 
@@ -48,9 +49,11 @@ __all__ = [
     "Presence",
     "PresenceState",
     "Quantile",
+    "QuantizationReading",
     "Segment",
     "Sensor",
     "Soak",
+    "TensorHealth",
     "Verdict",
     "worst",
 ]

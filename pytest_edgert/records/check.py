@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pytest_edgert.records.blocks import BlockTest, Soak
 from pytest_edgert.records.latency import Latency
 from pytest_edgert.records.placement import Placement, Plain
+from pytest_edgert.records.quantization import TensorHealth
 from pytest_edgert.records.readings import Doubt, Sensor
 from pytest_edgert.records.verdicts import Verdict
 
@@ -20,9 +21,9 @@ class Amount:
     """A figure with its limit: bytes, seconds or a share; `limit` None measures only.
 
     Args:
-        name: What it is: "peak", "artefact", "cold", "first", "accelerator".
+        name: What it is: "peak", "artefact", "cold", "first", "accelerator", "rmse".
         value: In SI units as `unit` says.
-        unit: "bytes", "s", "share" or "count".
+        unit: "bytes", "s", "share", "ratio" or "count".
         limit: The limit in the same unit.
         at_least: Whether the limit is a floor.
         source: Who set the limit.
@@ -149,6 +150,7 @@ class CheckRecord:
         vote: Who is wrong, where implementations differ.
         blocks: Tests on blocks: throughput, energy, comparison with a baseline.
         soak: What minutes under load left behind.
+        quantization: Every quantised tensor of the artefact.
         sensors: The sensors read beside the measurement, in short.
         doubts: Signs that the figure may not be what it seems.
         notes: Further sentences: conditions, where the budget came from and what it overrode.
@@ -172,6 +174,7 @@ class CheckRecord:
     vote: Ballot | None = None
     blocks: tuple[BlockTest, ...] = ()
     soak: Soak | None = None
+    quantization: tuple[TensorHealth, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     notes: tuple[str, ...] = ()

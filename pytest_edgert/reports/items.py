@@ -33,6 +33,7 @@ class ItemOutcome:
         gate: Whether it belongs to the built-in gate.
         reason: Why it was skipped, not run or could not be judged.
         remedy: What to do about it.
+        applies: False where it was skipped for it has nothing to judge on this artefact.
     """
 
     nodeid: str
@@ -43,3 +44,4 @@ class ItemOutcome:
     gate: bool = False
     reason: str = ""
     remedy: str = ""
+    applies: bool = True

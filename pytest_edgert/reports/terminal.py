@@ -11,6 +11,8 @@ from pytest_edgert.reports.items import ItemOutcome, Outcome
 
 #: Items named one by one before the rest is only counted.
 _NAMED = 5
+#: What is said of a check that has nothing to judge on an artefact.
+NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,13 @@ def told_lines(records: Sequence[CheckRecord]) -> Iterator[Line]:
 
 def skip_lines(items: Sequence[ItemOutcome]) -> Iterator[Line]:
     """Yield the skips, one group per missing thing and remedy."""
-    groups: dict[tuple[str, str], int] = {}
+    groups: dict[tuple[bool, str, str], int] = {}
     for item in items:
         if item.outcome is Outcome.SKIPPED:
-            groups[item.reason, item.remedy] = groups.get((item.reason, item.remedy), 0) + 1
-    for (reason, remedy), n in groups.items():
-        yield Line(f"skipped {n}: {reason}")
+            key = (item.applies, item.reason, item.remedy)
+            groups[key] = groups.get(key, 0) + 1
+    for (applies, reason, remedy), n in groups.items():
+        yield Line(f"{Outcome.SKIPPED.value if applies else NOT_APPLICABLE} {n}: {reason}")
         if remedy:
             yield Line(f"    remedy: {remedy}")
 
@@ -125,13 +128,15 @@ def swallowed_lines(records: Sequence[CheckRecord], items: Sequence[ItemOutcome]
 
 def tally(items: Sequence[ItemOutcome]) -> str:
     """Return how many tests met hardware, and how many did not and why."""
-    skipped = [item for item in items if item.outcome is Outcome.SKIPPED]
+    nothing = sum(item.outcome is Outcome.SKIPPED and not item.applies for item in items)
+    skipped = [item for item in items if item.outcome is Outcome.SKIPPED and item.applies]
     missing = [item for item in items if item.outcome is Outcome.NOTRUN]
-    ran = len(items) - len(skipped) - len(missing)
+    ran = len(items) - len(skipped) - len(missing) - nothing
     reasons = list(dict.fromkeys(item.reason for item in [*skipped, *missing] if item.reason))
     why = f" ({'; '.join(reasons[:3])}{' …' if len(reasons) > 3 else ''})" if reasons else ""
     told = f"hardware tests: ran {ran} / skipped {len(skipped)}"
-    return f"{told}{f' / not run {len(missing)}' if missing else ''}{why}"
+    inapplicable = f" / {NOT_APPLICABLE} {nothing}" if nothing else ""
+    return f"{told}{f' / not run {len(missing)}' if missing else ''}{inapplicable}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ def _entries(records: Sequence[CheckRecord], items: Sequence[ItemOutcome]) -> di
     for item in items:
         if item.cell is not None and item.nodeid not in judged and item.outcome is not Outcome.PASSED:
             word = item.outcome.value if item.verdict is None else item.verdict.value
+            word = word if item.applies else NOT_APPLICABLE
             key = (_column(item.cell), item.check)
             entries.setdefault(key, _Entry("NOTRUN" if item.outcome is Outcome.NOTRUN else word, item.verdict))
     return entries

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from pytest_edgert.records import Amount, BudgetVerdict, CheckRecord, Latency, Plain, Quantile, Verdict
-from pytest_edgert.reports import agreement_text, beside_text, block_text, soak_text
+from pytest_edgert.reports import agreement_text, beside_text, block_text, quantization_text, soak_text
 
 #: Steps of a scale, largest first: factor and unit.
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -113,7 +113,8 @@ def sentences(record: CheckRecord) -> Iterator[str]:
     amounts = [f"{amount(found)}{_source(found.source)}: {found.verdict.value}" for found in record.amounts]
     blocks, agreement = block_text.lines(record.blocks), agreement_text.lines(record.agreement)
     beside = beside_text.lines(record)
-    for line in chain(soak_text.lines(record), amounts, blocks, agreement, beside, record.notes):
+    grids = quantization_text.lines(record.quantization)
+    for line in chain(soak_text.lines(record), amounts, grids, blocks, agreement, beside, record.notes):
         yield f"  {line}"
     if told := conditions(record):
         yield f"  conditions: {told}"

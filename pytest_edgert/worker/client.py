@@ -12,7 +12,7 @@ from pytest_edgert.contracts import Options, Transport
 from pytest_edgert.errors import EdgertError
 from pytest_edgert.job.sessions import OpenedSession, ProbeResult
 from pytest_edgert.job.watch import MeterState
-from pytest_edgert.records import BlockPlan, LatencyPlan, Plain
+from pytest_edgert.records import BlockPlan, LatencyPlan, Plain, QuantizationReading, TensorHealth
 from pytest_edgert.tensors import Array, Feeds
 from pytest_edgert.worker.connection import Connection, Part, WorkerSettings
 from pytest_edgert.worker.operations import PAIR, SHUTDOWN
@@ -275,6 +275,23 @@ class Worker:
             "measure_soak", request, feeds, idle_timeout_s, progress=progress, part=parts.add, cap_s=cap_s
         )
         return parts.whole(meta, tensors)
+
+    def read_quantization(self, adapter: str, artefact: Path, *, timeout_s: float) -> QuantizationReading:
+        """Ask a runtime for the grids of an artefact; arguments and errors as `open`."""
+        request = {"adapter": adapter, "artefact": str(artefact.absolute())}
+        meta, _ = self._connection.call("read_quantization", request, {}, timeout_s, about=artefact.name)
+        return decode(QuantizationReading, meta["reading"])
+
+    def watch_quantization(
+        self, session_id: int, feeds: Sequence[Feeds], *, idle_timeout_s: float
+    ) -> tuple[TensorHealth, ...]:
+        """Infer on feeds and return what rounding onto grids did; `idle_timeout_s` is the longest wait for each."""
+        named = {f"{turn}/{name}": array for turn, one in enumerate(feeds) for name, array in one.items()}
+        request = {"session_id": session_id, "n": len(feeds)}
+        meta, _ = self._connection.call(
+            "watch_quantization", request, named, idle_timeout_s, cap_s=(len(feeds) + 1) * idle_timeout_s
+        )
+        return tuple(decode(TensorHealth, found) for found in meta["health"])
 
     def peak_rss_bytes(self) -> int:
         """Return the peak resident set of the worker's process, in bytes."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from pytest_edgert.codec import decode, encode
 from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
-from pytest_edgert.job.sessions import SessionTable, probe
+from pytest_edgert.job.sessions import SessionTable, probe, read_quantization
 from pytest_edgert.job.watch import read_sensors
 from pytest_edgert.records import BlockPlan, LatencyPlan
 from pytest_edgert.tensors import Array
@@ -92,6 +92,19 @@ def _measure_energy(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Ar
     return found.header(), found.tensors()
 
 
+def _read_quantization(_sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
+    return {"reading": encode(read_quantization(meta["adapter"], Path(meta["artefact"])))}, {}
+
+
+def _watch_quantization(sessions: SessionTable, meta: Meta, tensors: Mapping[str, Array], report: Report) -> Answer:
+    feeds: list[dict[str, Array]] = [{} for _ in range(meta["n"])]
+    for key, array in tensors.items():
+        turn, _, name = key.partition("/")
+        feeds[int(turn)][name] = array
+    found = sessions.watch_quantization(meta["session_id"], feeds, report)
+    return {"health": encode(found)}, {}
+
+
 def _close_session(sessions: SessionTable, meta: Meta, _tensors: Mapping[str, Array], _report: Report) -> Answer:
     sessions.close(meta["session_id"])
     return {}, {}
@@ -127,6 +140,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "measure_pairs": _measure_pairs,
     "measure_soak": _measure_soak,
     "measure_energy": _measure_energy,
+    "read_quantization": _read_quantization,
+    "watch_quantization": _watch_quantization,
     "close_session": _close_session,
     "device_memory": _device_memory,
     "peak_rss": _peak_rss,

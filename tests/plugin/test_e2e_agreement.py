@@ -66,7 +66,7 @@ def test_fixtures_and_assertions_compare_in_a_users_test(edge: EdgeProject) -> N
 def test_a_golden_is_missing_then_recorded_then_compared(edge: EdgeProject) -> None:
     edge.write_fake()
     run = ("--edge-model=net.fake", "--edge-target=fake:cpu", "-k", "golden")
-    assert "8 deselected" in edge.run(*run).stdout.str()
+    assert "9 deselected" in edge.run(*run).stdout.str()
     edge.run(*run, "--edge-update-golden=new")
     assert [record.verdict for record in edge.document.records] == [Verdict.MEASURED]
     assert sorted(path.suffix for path in (edge.path / "goldens").iterdir()) == [".json", ".safetensors"]

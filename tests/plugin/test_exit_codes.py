@@ -38,7 +38,7 @@ def test_one_for_any_other_verdict(on_gate: OnGate, verdict: str) -> None:
 def test_a_gate_that_only_skipped_is_not_green(on_gate: OnGate) -> None:
     result = on_gate("skip")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*no cell of the gate got a verdict or a figure: 8 skipped."])
+    result.stdout.fnmatch_lines(["*no cell of the gate got a verdict or a figure: 9 skipped."])
 
 
 def test_a_gate_whose_every_verdict_is_skipped_on_request_is_not_green(on_gate: OnGate) -> None:
@@ -48,7 +48,7 @@ def test_a_gate_whose_every_verdict_is_skipped_on_request_is_not_green(on_gate: 
 def test_a_gate_that_was_deselected_is_not_green(on_gate: OnGate, project: pytest.Pytester) -> None:
     own = project.makepyfile("def test_own(): pass")
     result = on_gate("PASS", str(own), "-k", "test_own")
-    result.assert_outcomes(passed=1, deselected=8)
+    result.assert_outcomes(passed=1, deselected=9)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*no cell of the gate got a verdict or a figure: none was collected or selected."])
 
@@ -89,26 +89,26 @@ def test_no_tests_without_a_gate_stays_pytests_own_status(project: pytest.Pytest
 def test_an_interrupt_keeps_its_status_and_tells_what_did_not_run(on_gate: OnGate) -> None:
     result = on_gate("interrupt")
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["NOTRUN 8: the run was interrupted first", f"    digits.onnx::signature{CELL}"])
+    result.stdout.fnmatch_lines(["NOTRUN 9: the run was interrupted first", f"    digits.onnx::signature{CELL}"])
 
 
 def test_stopping_at_the_first_failure_tells_what_did_not_run(on_gate: OnGate) -> None:
     result = on_gate("FAIL", "-x")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["NOTRUN 7: the run ended first"])
+    result.stdout.fnmatch_lines(["NOTRUN 8: the run ended first"])
 
 
 @pytest.mark.slow
 def test_a_gate_that_only_skipped_is_not_green_under_xdist(on_gate: OnGate) -> None:
     result = on_gate("skip", "-n2")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*no cell of the gate got a verdict or a figure: 8 skipped."])
+    result.stdout.fnmatch_lines(["*no cell of the gate got a verdict or a figure: 9 skipped."])
 
 
 @pytest.mark.slow
 def test_a_gate_is_green_under_xdist(on_gate: OnGate) -> None:
     result = on_gate("PASS", "-n2")
-    result.assert_outcomes(passed=8)
+    result.assert_outcomes(passed=9)
     assert result.ret == 0
 
 
@@ -116,4 +116,4 @@ def test_a_gate_is_green_under_xdist(on_gate: OnGate) -> None:
 def test_the_death_of_an_xdist_worker_is_infra_and_the_rest_is_told(on_gate: OnGate) -> None:
     result = on_gate("die", "-n1", "--max-worker-restart=0")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["NOTRUN 7: the run ended first", "INFRA digits.onnx::signature*"])
+    result.stdout.fnmatch_lines(["NOTRUN 8: the run ended first", "INFRA digits.onnx::signature*"])

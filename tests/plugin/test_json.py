@@ -55,6 +55,7 @@ def test_it_holds_a_record_of_every_check(on_gate: OnGate, project: pytest.Pytes
         "determinism",
         "latency",
         "agreement",
+        "quantization",
     ]
     assert document.records[0].nodeid == "digits.onnx::signature[digits.onnx-onnxruntime:cpu]"
     assert document.exit_status == result.ret == 0
@@ -72,7 +73,7 @@ def test_it_is_written_after_an_interrupt_and_tells_what_did_not_run(on_gate: On
     data = written(project)
     assert data["exit_status"] == 2
     assert {item["verdict"] for item in data["not_run"]} == {"NOTRUN"}
-    assert len(data["not_run"]) == 8
+    assert len(data["not_run"]) == 9
 
 
 def test_a_changed_exit_status_is_in_it(on_gate: OnGate, project: pytest.Pytester) -> None:
@@ -99,7 +100,7 @@ def test_nothing_but_the_document_is_left_in_its_folder(on_gate: OnGate, project
 def test_records_cross_xdist(on_gate: OnGate, project: pytest.Pytester) -> None:
     on_gate("INVALID", "-n2")
     document = read_document((project.path / "run.json").read_text())
-    assert [record.verdict for record in document.records] == [Verdict.INVALID] * 8
+    assert [record.verdict for record in document.records] == [Verdict.INVALID] * 9
 
 
 @pytest.mark.slow
@@ -107,4 +108,4 @@ def test_the_death_of_an_xdist_worker_is_in_it(on_gate: OnGate, project: pytest.
     on_gate("die", "-n1", "--max-worker-restart=0")
     data = written(project)
     assert [item["verdict"] for item in data["items"]] == ["INFRA"]
-    assert len(data["not_run"]) == 7
+    assert len(data["not_run"]) == 8

@@ -151,13 +151,18 @@ def test_k_selects_a_check(collect: Collect, write_models: Write) -> None:
     assert collect("--edge-model=mobilenet.onnx", "-k", "size") == [f"mobilenet.onnx::size{CELL}"]
 
 
+def test_quantization_is_collected_of_every_cell(collect: Collect, write_models: Write) -> None:
+    write_models("mobilenet.onnx")
+    assert collect("--edge-model=mobilenet.onnx", "-k", "quantization") == [f"mobilenet.onnx::quantization{CELL}"]
+
+
 def test_no_selection_hides_a_model_that_is_missing(project: pytest.Pytester, write_models: Write) -> None:
     write_models("net.onnx")
     result = project.runpytest_inprocess(
         "--edge-model=net.onnx", "--edge-model=typo.onnx", "-k", "nothing_of_this_name"
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.assert_outcomes(failed=1, deselected=9)
+    result.assert_outcomes(failed=1, deselected=10)
     result.stdout.fnmatch_lines(["*typo.onnx does not exist*"])
 
 

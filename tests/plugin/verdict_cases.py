@@ -78,6 +78,7 @@ for name in ("load", "memory"):
     PATCH.setattr(cold_path, "check_" + name, make(name))
 PATCH.setattr(gate_checks, "assert_latency", lambda plan, budget: recording.settle(make("latency")(plan)))
 PATCH.setattr(gate_checks, "check_agreement", lambda plan, panel: make("agreement")(plan))
+PATCH.setattr(gate_checks, "check_quantization", lambda plan, panel, limits: make("quantization")(plan))
 PATCH.setattr(probing, "probe", answer)
 """
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_edgert.contracts import SHARED_OPTIONS, Options, Runtime, RuntimeInfo, Session
 from pytest_edgert.errors import ArtefactError, UsageError
-from pytest_edgert.records import Presence, PresenceState
+from pytest_edgert.records import Presence, PresenceState, QuantizationReading
 from pytest_edgert.runtimes.options import (
     bind_shapes,
     check_names,
@@ -81,6 +81,13 @@ class ReferenceRuntime:
         return (
             _open_tflite(artefact, options) if artefact.suffix.lower() == ".tflite" else _open_onnx(artefact, options)
         )
+
+    def read_quantization(self, artefact: Path) -> QuantizationReading:
+        """Return what a file says of its grids; see `contracts.ReadsQuantization`."""
+        from pytest_edgert.runtimes.reference.inspecting import read_quantization
+
+        _check_file(artefact)
+        return read_quantization(artefact)
 
 
 def _check_file(artefact: Path) -> None:

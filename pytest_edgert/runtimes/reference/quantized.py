@@ -19,6 +19,7 @@ from pytest_edgert.runtimes.reference.nodes import Arguments, Node, Operator, Re
 from pytest_edgert.runtimes.reference.pooling import average_pool, global_average_pool
 from pytest_edgert.runtimes.reference.rounding import RANGES, quantize
 from pytest_edgert.runtimes.reference.values import Term, Value, computed, moved
+from pytest_edgert.runtimes.reference.watching import Rounding, show
 from pytest_edgert.tensors import Array
 
 
@@ -65,7 +66,10 @@ def quantized(node: Node, x: Value, scale: Value, zero_point: Value | None) -> V
     shape = x.array.shape
     if not x.is_float:
         x = Value(x.array.astype(np.float64), "float64")
-    return quantize(x, _spread(node, scale.array, shape), _spread(node, offset, shape), dtype)
+    scale_there, zero_there = _spread(node, scale.array, shape), _spread(node, offset, shape)
+    made = quantize(x, scale_there, zero_there, dtype)
+    show(Rounding(node.outputs[0], x.array, scale_there, zero_there, dtype, made.array))
+    return made
 
 
 def _spread(node: Node, part: Array, shape: tuple[int, ...]) -> Array:
@@ -92,6 +96,11 @@ def dynamic_quantize_linear(node: Node, arguments: Arguments) -> tuple[Value, ..
     scale = (highest - lowest) / np.float32(255) or np.float32(1)
     zero_point = np.nan_to_num(np.rint(np.clip(np.float32(0) - lowest / scale, 0, 255)))
     y = np.clip(np.nan_to_num(np.rint(x / scale), nan=0.0) + zero_point, 0, 255)
+    show(
+        Rounding(
+            node.outputs[0], x.astype(np.float64), np.asarray(scale, np.float64), np.asarray(zero_point), "uint8", y
+        )
+    )
     return (
         Value(y.astype(np.uint8), "uint8"),
         Value(np.asarray(scale, np.float64), "float32", given=True),

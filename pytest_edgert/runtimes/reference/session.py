@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from pytest_edgert.errors import EdgertError, InferenceError
-from pytest_edgert.records import Evidence, Placement, Plain
+from pytest_edgert.records import Evidence, Placement, Plain, TensorHealth
+from pytest_edgert.runtimes.reference.inspecting import channel_axes, folds_activations
 from pytest_edgert.runtimes.reference.nodes import Trust
+from pytest_edgert.runtimes.reference.roundings import Tallies
 from pytest_edgert.runtimes.reference.values import Value, given
+from pytest_edgert.runtimes.reference.watching import watched_by
 from pytest_edgert.tensors import Array, Feeds, Signature, fit_feeds
 
 #: Evaluates a graph: values of the inputs by name -> values of the outputs in order.
@@ -44,6 +47,15 @@ class ReferenceSession:
                 f"The reference cannot evaluate {self._artefact.name} on these feeds: {type(error).__name__}: {error}.",
                 "Check the shapes of the feeds against the model.",
             ) from error
+
+    def watch_quantization(self, feeds: Sequence[Feeds], report: Callable[[int], None]) -> tuple[TensorHealth, ...]:
+        """Return what rounding onto each grid did on these feeds; see `contracts.WatchesQuantization`."""
+        tallies = Tallies(channel_axes(self._artefact), folds=folds_activations(self._artefact))
+        with watched_by(tallies.add):
+            for turn, one in enumerate(feeds, start=1):
+                self.infer(one)
+                report(turn)
+        return tallies.health()
 
     def close(self) -> None:
         """Let go of the weights."""

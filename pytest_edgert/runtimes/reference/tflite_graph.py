@@ -21,6 +21,7 @@ from pytest_edgert.runtimes.reference.rounding import Decision, half_away, half_
 from pytest_edgert.runtimes.reference.tflite_model import Operation, Tensor, TfliteModel
 from pytest_edgert.runtimes.reference.tflite_operators import TfliteOperator
 from pytest_edgert.runtimes.reference.values import Term, Value, given
+from pytest_edgert.runtimes.reference.watching import Rounding, show
 from pytest_edgert.tensors import Array
 
 OPERATORS: Mapping[int, TfliteOperator] = {
@@ -106,7 +107,9 @@ def stored(tensor: Tensor, value: Value, rounding: Decision) -> Value:
     if not tensor.is_quantized or tensor.scale is None or not value.is_float:
         return Value(value.array, tensor.dtype, value.terms, value.divisor)
     scale, zero_point = (_spread(part, tensor.axis, value.array.ndim) for part in (tensor.scale, tensor.zero_point))
-    return quantize(value, scale, zero_point, tensor.dtype, rounding)
+    made = quantize(value, scale, zero_point, tensor.dtype, rounding)
+    show(Rounding(tensor.name, value.array, scale, zero_point, tensor.dtype, made.array))
+    return made
 
 
 def _spread(part: Array, axis: int, rank: int) -> Array:

@@ -6,8 +6,9 @@ by the same reader that guards LiteRT; no package is needed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ class Tensor:
     """One tensor.
 
     Args:
-        name, dtype: As in the file.
+        name, dtype: As in the file; a name that is empty or there twice has the tensor's number behind it.
         shape: Lengths, None where free.
         default_shape: What the file gives to free lengths, None where none is free.
         content: Of a constant.
@@ -118,8 +119,19 @@ def _read(artefact: Path, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -
     for table in graph.tables(3):
         code, custom = codes[table.number(0, "I")]
         operations.append(Operation(code, custom, table.integers(1), table.integers(2), table.table(4)))
-    tensors = tuple(_tensor(table, buffers, content, artefact) for table in graph.tables(0))
-    return TfliteModel(tensors, tuple(operations), inputs, outputs)
+    tensors = [_tensor(table, buffers, content, artefact) for table in graph.tables(0)]
+    return TfliteModel(_named_apart(tensors), tuple(operations), inputs, outputs)
+
+
+def _named_apart(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return tensors with a number behind each name that is empty or there twice: files may leave names out."""
+    count = Counter(tensor.name for tensor in tensors)
+    return tuple(
+        tensor
+        if tensor.name and count[tensor.name] == 1
+        else replace(tensor, name=f"{tensor.name or 'tensor'}#{index}")
+        for index, tensor in enumerate(tensors)
+    )
 
 
 def _buffer(table: Table, content: bytes) -> bytes:

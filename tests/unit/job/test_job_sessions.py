@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_edgert.errors import ArtefactError, InferenceError, UsageError
+from pytest_edgert.errors import ArtefactError, InferenceError, UnsupportedModelError, UsageError
 from pytest_edgert.job.process_memory import peak_rss_bytes, reset_peak_rss
-from pytest_edgert.job.sessions import SessionTable, probe
+from pytest_edgert.job.sessions import SessionTable, probe, read_quantization
 from pytest_edgert.records import LatencyPlan
 
 FAKE = "pytest_edgert.runtimes.fake:RUNTIME"
@@ -74,6 +74,15 @@ def test_an_artefact_that_is_refused_leaves_no_session(tmp_path):
         table.open(FAKE, tmp_path / "missing.fake", "cpu", {})
     with pytest.raises(UsageError, match="not open"):
         table.infer(1, X)
+
+
+def test_grids_are_only_asked_of_a_runtime_that_reads_and_watches_them(artefact):
+    with pytest.raises(UnsupportedModelError, match="fake reads no grids"):
+        read_quantization(FAKE, artefact)
+    table = SessionTable()
+    opened = table.open(FAKE, artefact, "cpu", {})
+    with pytest.raises(UnsupportedModelError, match="does not look on"):
+        table.watch_quantization(opened.session_id, [X], print)
 
 
 def test_closing_all_closes_every_session_and_twice_is_harmless(artefact):

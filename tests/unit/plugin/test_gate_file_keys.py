@@ -24,6 +24,7 @@ sustained  = { duration = "10min", p95 = "7ms", "p99.9" = "1s", slowdown = 1.3, 
 energy     = { per_inference = "20mJ", idle = "3s" }
 options    = { "onnxruntime:cpu" = { threads = 4 } }
 require    = ["onnxruntime:cpu"]
+quantization = { rmse = 0.5, clipped = "1%", unused = 0.25, dead = 0, constant = 3 }
 
 [device.raspberry-pi-5]
 latency    = { p95 = "20ms" }
@@ -57,6 +58,11 @@ def test_every_key_that_is_built_is_read(tmp_path: Path) -> None:
         "throughput.at_least": (200.0, "net.edge.toml:9"),
         "throughput.streams": (4.0, "net.edge.toml:9"),
         "throughput.batch": (8.0, "net.edge.toml:9"),
+        "quantization.rmse": (0.5, "net.edge.toml:14"),
+        "quantization.clipped": (0.01, "net.edge.toml:14"),
+        "quantization.unused": (0.25, "net.edge.toml:14"),
+        "quantization.dead": (0.0, "net.edge.toml:14"),
+        "quantization.constant": (3.0, "net.edge.toml:14"),
     }
     assert gate.limits.sustained == SoakKeys(
         (600.0, "net.edge.toml:10"),
@@ -74,12 +80,12 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
     gate = read(tmp_path, WHOLE)
     here = gate.limits_on(("rpi5", "raspberry-pi-5"))
     assert [budget.limit_s for budget in here.budgets] == [0.02]
-    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:17")
-    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:18")
+    assert here.amounts["size.artefact"] == (5_000_000, "net.edge.toml:18")
+    assert here.amounts["throughput.at_least"] == (20.0, "net.edge.toml:19")
     assert here.amounts["throughput.streams"] == gate.limits.amounts["throughput.streams"]
     assert here.amounts["load.cold"] == gate.limits.amounts["load.cold"]
     soak = here.sustained
-    assert (soak.duration_s, soak.slowdown) == ((300.0, "net.edge.toml:19"), gate.limits.sustained.slowdown)
+    assert (soak.duration_s, soak.slowdown) == ((300.0, "net.edge.toml:20"), gate.limits.sustained.slowdown)
     assert [budget.name for budget in soak.budgets] == ["p95"]
     assert here.arrival == gate.limits.arrival
     assert gate.limits_on(("other",)) == gate.limits
@@ -127,6 +133,17 @@ def test_a_device_section_overrides_what_it_names(tmp_path: Path) -> None:
         ('energy = { per_inferense = "20mJ" }', "Did you mean 'per_inference'?"),
         ("[device.pi]\nenergy = {}", "'device.pi.energy' is empty"),
         ('load = { biuld = "1s" }', "Did you mean 'build'?"),
+        ("quantization = { rsme = 0.5 }", "'quantization.rsme' is no key of a gate file. Did you mean 'rmse'?"),
+        ("quantization = { rmse = 0 }", "'quantization.rmse' is 0, wanted RMSE/scale above 0"),
+        ('quantization = { rmse = "0.5" }', "wanted RMSE/scale above 0"),
+        ("quantization = { rmse = inf }", "wanted RMSE/scale above 0"),
+        ('quantization = { clipped = "1" }', "'quantization.clipped' is '1', wanted a share from 0 % to 100 %"),
+        ('quantization = { unused = "101%" }', "wanted a share from 0 % to 100 %"),
+        ("quantization = { clipped = true }", "wanted a share from 0 % to 100 %"),
+        ("quantization = { dead = 0.5 }", "'quantization.dead' is 0.5, wanted a number of channels"),
+        ("quantization = { constant = -1 }", "wanted a number of channels"),
+        ("quantization = 0.5", "'quantization' is 0.5, wanted a table"),
+        ("[device.pi]\nquantization = { dead = true }", "'device.pi.quantization.dead' is True"),
         ("throughput = {}", "'throughput' is empty"),
         ('throughput = "200/s"', "'throughput' is '200/s', wanted a table"),
         ("[device.pi]\nthroughput = { streams = 0.5 }", "'device.pi.throughput.streams' is 0.5"),

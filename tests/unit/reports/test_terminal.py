@@ -56,6 +56,15 @@ def test_a_skipped_cell_is_in_the_matrix() -> None:
     assert "  latency  skipped" in lines([], [skipped("a")])
 
 
+def test_a_check_with_nothing_to_judge_is_not_called_skipped() -> None:
+    item = replace(skipped("a", "digits.onnx is not quantised.", ""), applies=False)
+    assert lines([], [item])[3:] == [
+        "  latency  not applicable",
+        "not applicable 1: digits.onnx is not quantised.",
+        "hardware tests: ran 0 / skipped 0 / not applicable 1",
+    ]
+
+
 def test_skips_are_grouped_by_reason_and_remedy() -> None:
     told = lines([], [skipped("a"), skipped("b"), skipped("c", "No NPU.", "")])
     assert [line for line in told if "skipped " in line or "remedy" in line] == [

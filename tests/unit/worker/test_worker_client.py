@@ -3,7 +3,9 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from pytest_edgert.errors import (
     ArtefactError,
@@ -20,6 +22,7 @@ from pytest_edgert.transports.local import TRANSPORT
 from pytest_edgert.worker.client import Worker, WorkerSettings
 
 PATH = {"PYTHONPATH": str(Path(__file__).parent)}
+REFERENCE = "pytest_edgert.runtimes.reference:RUNTIME"
 X = {"x": np.arange(3.0)}
 
 
@@ -246,3 +249,26 @@ def test_requests_of_an_open_loop_are_measured_in_the_worker(shared_odd):
 
 def test_a_worker_runs_in_its_own_process_session(shared_odd):
     assert os.getsid(shared_odd.worker.pid) == shared_odd.worker.pid
+
+
+@pytest.mark.slow
+def test_grids_are_read_and_watched_over_the_pipe(tmp_path):
+    path = tmp_path / "net.onnx"
+    onnx.save(quantizing(), path)
+    with Worker.start(TRANSPORT) as worker:
+        reading = worker.read_quantization(REFERENCE, path, timeout_s=60)
+        assert [one.name for one in reading.tensors] == ["q"]
+        assert reading.input_ranges == {"a/b": (-128.0, 127.0)}
+        opened = worker.open(REFERENCE, path, "cpu", {}, timeout_s=60)
+        feeds = [{"a/b": np.array(row, np.float32)} for row in ([0.5, 2, 300], [1, 2, 3])]
+        (found,) = worker.watch_quantization(opened.session_id, feeds, idle_timeout_s=60)
+        assert (found.name, found.n, found.clipped) == ("q", 6, 1 / 6)
+
+
+def quantizing():
+    """Return a model of one QuantizeLinear of scale 1, from the input a/b to q."""
+    x = helper.make_tensor_value_info("a/b", TensorProto.FLOAT, [3])
+    q = helper.make_tensor_value_info("q", TensorProto.INT8, [3])
+    held = [numpy_helper.from_array(np.float32(1), "s"), numpy_helper.from_array(np.int8(0), "z")]
+    graph = helper.make_graph([helper.make_node("QuantizeLinear", ["a/b", "s", "z"], ["q"])], "g", [x], [q], held)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
