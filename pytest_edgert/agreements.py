@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_edgert.agreement.telling import told
@@ -30,11 +30,19 @@ IMPLEMENTATION, PORT = "implementation", "port"
 
 @dataclass(frozen=True, slots=True)
 class ToleranceChange:
-    """What someone asks of the tolerance; `reason` is required where it becomes looser."""
+    """What someone asks of the tolerance; `reason` is required where it becomes looser.
+
+    Args:
+        changes: New values by field.
+        reason: Why.
+        source: Who says so.
+        indices: Names of index outputs to names of the scores that they point into.
+    """
 
     changes: Mapping[str, Change]
     reason: str = ""
     source: str = ""
+    indices: Mapping[str, str] = field(default_factory=dict)
 
 
 #: What the running test's marks and gate file ask, the weakest first; the plugin sets it.
@@ -157,6 +165,7 @@ def compare_sides(
         tolerances(session, other.signature, other.placement, matching, question, extra=extra),
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in other.signature.outputs},
+        indices=index_outputs(session, other.signature, other.placement, matching, extra=extra),
         context=Context(question, bool(session.signature.quantized or other.signature.quantized), len(pairs)),
     )
     return told(compared, question, other.title, len(pairs))
@@ -251,6 +260,27 @@ def tolerances(
             tolerance = override(tolerance, change.changes, change.reason, change.source)
         chosen[pair.left] = tolerance
     return chosen
+
+
+def index_outputs(
+    session: EdgeSession,
+    other: Signature,
+    placement: Placement,
+    matching: Matching,
+    *,
+    extra: Sequence[ToleranceChange] = (),
+) -> dict[str, str]:
+    """Return which outputs hold indices into which scores: as call, mark or gate file say, else as a graph tells.
+
+    Raises:
+        UsageError: What is asked names no output, or one that cannot hold indices or scores.
+    """
+    from pytest_edgert.agreement.indices import asked_indices, recognised
+
+    found = recognised(matching, session.placement, placement)
+    for change in (*TOLERANCE_CHANGES.get(), *extra):
+        found |= asked_indices(change.indices, matching, session.signature, other, change.source)
+    return found
 
 
 def remedy_for(session: EdgeSession) -> str:

@@ -192,7 +192,11 @@ def _excuse_ties(given: _Given, found: OutputComparison, scores: OutputCompariso
         return found
     of_scores, of_index = given.sides(scores.pair), given.sides(found.pair)
     tolerance = gates.allowed_error(scores, gates.unit_of(of_scores))
-    decisions = index_agreement(of_index.left, of_index.right, of_scores.real()[1], tolerance)
+    reference_scores, left, right = of_scores.real()[1], of_index.left, of_index.right
+    if reference_scores.ndim == 1:  # one row for each inference, joined
+        n = given.context.n_feeds
+        reference_scores, left, right = (one.reshape(n, -1) for one in (reference_scores, left, right))
+    decisions = index_agreement(left, right, reference_scores, tolerance)
     verdict, reason = gates.indices(found.pair.left, decisions, scores.pair.left)
     broken = ("index",) if verdict is Verdict.FAIL else ()
     explanations = found.explanations if broken else ()

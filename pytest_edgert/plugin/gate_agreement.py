@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The reference that is computed exactly from the reference artefact.
 ORACLE = "oracle"
+#: Keys beside the tolerances in a table of them.
+_BESIDE = ("reason", "indices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class AgreementKeys:
         changes: Changes of the default tolerance by field.
         reason: Why, where it becomes looser.
         source: Who says so: "mobilenet.edge.toml:12".
+        indices: Names of index outputs to names of the scores that they point into.
         samples: Files of recorded samples.
     """
 
@@ -57,6 +60,7 @@ class AgreementKeys:
     reason: str = ""
     source: str = ""
     samples: tuple[Path, ...] = ()
+    indices: Mapping[str, str] = field(default_factory=dict)
 
 
 class Places(Protocol):
@@ -75,7 +79,8 @@ class Places(Protocol):
 
 def read_agreement_keys(table: Mapping[str, Any], places: Places) -> AgreementKeys:
     """Return what the top level of a gate file says of agreement. Raises UsageError with file, line and key."""
-    changes, reason = _changes(table.get("agreement", {}), places)
+    agreement = table.get("agreement", {})
+    changes, reason = _changes(agreement, places)
     return AgreementKeys(
         _reference(table["reference"], places) if "reference" in table else None,
         _outputs(table.get("outputs", {}), places),
@@ -83,6 +88,7 @@ def read_agreement_keys(table: Mapping[str, Any], places: Places) -> AgreementKe
         reason,
         places.source(("agreement",)),
         _samples(table.get("inputs", {}), places),
+        read_indices(agreement, places.where(("agreement",))),
     )
 
 
@@ -102,15 +108,25 @@ def read_changes(table: Mapping[str, Any], where: str) -> tuple[dict[str, float 
     """Return changes of a tolerance by field, and the reason given. Raises UsageError for an unknown key or value."""
     changes: dict[str, float | str] = {}
     for key, value in table.items():
-        if key == "reason":
+        if key in _BESIDE:
             continue
         if key not in WRITTEN:
-            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*WRITTEN, "reason")))
+            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*WRITTEN, *_BESIDE)))
         changes[WRITTEN[key]] = _value(key, value, where)
     reason = table.get("reason", "")
     if not isinstance(reason, str):
         raise UsageError(f"{where}: reason is {reason!r}, wanted a sentence.")
     return changes, reason
+
+
+def read_indices(table: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Return the index outputs of a table of tolerances, each with its scores. Raises UsageError for anything else."""
+    names = table.get("indices", {})
+    if not isinstance(names, Mapping) or not all(isinstance(name, str) for pair in names.items() for name in pair):
+        raise UsageError(
+            f"{where}: indices is {names!r}, wanted names of outputs.", 'Write indices = { labels = "scores" }.'
+        )
+    return dict(names)
 
 
 def _value(key: str, value: object, where: str) -> float | str:
@@ -133,10 +149,10 @@ def _changes(table: object, places: Places) -> tuple[dict[str, float | str], str
             f"{places.where(('agreement',))} is {table!r}, wanted a table.", "Write agreement = { lsb = 3 }."
         )
     for key in table:
-        if key not in (*WRITTEN, "reason"):
+        if key not in (*WRITTEN, *_BESIDE):
             raise UsageError(
                 f"{places.where(('agreement', key))} is no tolerance.",
-                targets.nearest(key, (*WRITTEN, "reason")),
+                targets.nearest(key, (*WRITTEN, *_BESIDE)),
             )
     return read_changes(table, places.where(("agreement",)))
 

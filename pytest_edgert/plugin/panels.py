@@ -59,11 +59,10 @@ def tolerance_changes(item: pytest.Item) -> tuple[ToleranceChange, ...]:
     """Return what the gate file and the test's mark ask of the tolerance, the weakest first. Raises UsageError."""
     cell = cell_of(item)
     changes = []
-    if cell is not None and cell.agreement.changes:
+    if cell is not None and (cell.agreement.changes or cell.agreement.indices):
         keys = cell.agreement
-        changes.append(ToleranceChange(keys.changes, keys.reason, keys.source))
+        changes.append(ToleranceChange(keys.changes, keys.reason, keys.source, keys.indices))
     mark = item.get_closest_marker("edge_tolerance")
     if mark is not None:
-        asked, reason = read_tolerance(mark)
-        changes.append(ToleranceChange(asked, reason, "@edge_tolerance"))
+        changes.append(read_tolerance(mark))
     return tuple(changes)
