@@ -38,6 +38,11 @@ def test_tolerances_are_read_into_their_fields_with_who_set_them(tmp_path: Path)
     assert keys.source == "net.edge.toml:2"
 
 
+def test_outputs_of_indices_are_read_with_their_scores(tmp_path: Path) -> None:
+    keys = gate(tmp_path, 'agreement = { lsb = 1, indices = { labels = "scores" } }').agreement
+    assert (keys.changes, keys.indices) == ({"lsb": 1.0}, {"labels": "scores"})
+
+
 def test_names_of_outputs_are_kept_by_artefact(tmp_path: Path) -> None:
     keys = gate(tmp_path, 'outputs = { "net.tflite" = { Identity = "scores" } }').agreement
     assert keys.outputs == {"net.tflite": {"Identity": "scores"}}
@@ -61,6 +66,8 @@ def test_samples_are_found_beside_the_gate_file(tmp_path: Path) -> None:
         ('agreement = { sqnr = "loud" }', "wanted decibels"),
         ("agreement = { lsb = true }", "wanted a number"),
         ("agreement = 3", "wanted a table"),
+        ('agreement = { indices = ["labels"] }', "wanted names of outputs"),
+        ("agreement = { indices = { labels = 3 } }", "wanted names of outputs"),
         ("outputs = { a = 3 }", "wanted own names"),
         ('inputs = { samples = "none/*.npz" }', "no file matches"),
     ],
