@@ -238,6 +238,7 @@ def tolerances(
     Raises:
         UsageError: A change is unknown, or looser without a reason.
     """
+    from pytest_edgert.agreement.operators import operator_tolerance
     from pytest_edgert.agreement.policy import choose
     from pytest_edgert.agreement.tolerance import override
 
@@ -256,6 +257,8 @@ def tolerances(
             precision_left=str(session.placement.detail.get("precision") or ""),
             precision_right=str(placement.detail.get("precision") or ""),
         )
+        if question == IMPLEMENTATION:
+            tolerance = operator_tolerance(tolerance, left[pair.left], right[pair.right], session.placement, placement)
         for change in (*TOLERANCE_CHANGES.get(), *extra):
             tolerance = override(tolerance, change.changes, change.reason, change.source)
         chosen[pair.left] = tolerance

@@ -38,18 +38,24 @@ _LARGEST, _K_LARGEST = ("ArgMax", "ArgMin"), "TopK"
 
 
 def onnx_facts(graph: Graph, signature: Signature) -> dict[str, Plain]:
-    """Return what an ONNX graph tells: `operator` and `moves` where it is one operator, `indices` where it has some."""
+    """Return what an ONNX graph tells.
+
+    That is `operator` and `moves` (whether it only moves elements) where it is one operator, `indices` where it has some.
+    """
     nodes = [step.node for step in graph.steps if step.node.operator != "Constant"]
     indices = _indices(nodes, signature)
     told: dict[str, Plain] = {"indices": json.dumps(indices)} if indices else {}
     single = None if any(step.bodies for step in graph.steps) else _single(nodes, graph)
-    return told if single is None else {**told, "operator": single, "moves": len(nodes) == 1 and single in ONNX_MOVES}
+    if single is None:
+        return told
+    return {**told, "operator": single, "moves": len(nodes) == 1 and single in ONNX_MOVES}
 
 
 def tflite_facts(graph: TfliteGraph) -> dict[str, Plain]:
-    """Return what a ``.tflite`` graph tells: `operator` and `moves` where it is one operator."""
+    """Return what a ``.tflite`` graph tells, as `onnx_facts` does."""
     names = [NAMES.get(operation.code, "") for operation in graph.model.operations]
-    return {"operator": names[0], "moves": names[0] in MOVES} if len(names) == 1 else {}
+    one: dict[str, Plain] = {"operator": names[0], "moves": names[0] in MOVES}
+    return one if len(names) == 1 else {}
 
 
 def _single(nodes: Sequence[Node], graph: Graph) -> str | None:
