@@ -9,44 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_edgert.agreement.telling import told
 from pytest_edgert.errors import EdgertError, NothingIndependentError, UsageError
-from pytest_edgert.records import Agreement, Placement
+from pytest_edgert.records import Agreement
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import CALIBRATES, ToleranceChange, index_outputs, tolerances
 
 if TYPE_CHECKING:
     from pytest_edgert.agreement.match import Matching
-    from pytest_edgert.agreement.tolerance import Change, Tolerance
-    from pytest_edgert.tensors import Array, Feeds, Signature
+    from pytest_edgert.tensors import Array, Feeds
 
 #: Effective precisions below float32, as runtimes call them.
 REDUCED = ("bf16", "f16", "fp16", "tf32", "bfloat16", "float16")
 IMPLEMENTATION, PORT = "implementation", "port"
-
-
-@dataclass(frozen=True, slots=True)
-class ToleranceChange:
-    """What someone asks of the tolerance; `reason` is required where it becomes looser.
-
-    Args:
-        changes: New values by field.
-        reason: Why.
-        source: Who says so.
-        indices: Names of index outputs to names of the scores that they point into.
-    """
-
-    changes: Mapping[str, Change]
-    reason: str = ""
-    source: str = ""
-    indices: Mapping[str, str] = field(default_factory=dict)
-
-
-#: What the running test's marks and gate file ask, the weakest first; the plugin sets it.
-TOLERANCE_CHANGES: ContextVar[tuple[ToleranceChange, ...]] = ContextVar("pytest_edgert_tolerance", default=())
 
 
 def independent(one: EdgeSession, other: EdgeSession) -> bool:
@@ -167,6 +144,7 @@ def compare_sides(
         right_specs={spec.name: spec for spec in other.signature.outputs},
         indices=index_outputs(session, other.signature, other.placement, matching, extra=extra),
         context=Context(question, bool(session.signature.quantized or other.signature.quantized), len(pairs)),
+        calibrates=CALIBRATES.get(),
     )
     return told(compared, question, other.title, len(pairs))
 
@@ -214,76 +192,6 @@ def _stack(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     import numpy as np
 
     return {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
-
-
-def tolerances(
-    session: EdgeSession,
-    other: Signature,
-    placement: Placement,
-    matching: Matching,
-    question: str,
-    *,
-    extra: Sequence[ToleranceChange] = (),
-) -> dict[str, Tolerance]:
-    """Return the tolerance of each output: the policy's, then what gate file, mark and call ask, in this order.
-
-    Args:
-        session: The session under test.
-        other: The reference's signature.
-        placement: Where the reference ran.
-        matching: Which output is which.
-        question: PORT between artefacts; anything else is about one artefact.
-        extra: What this call asks for.
-
-    Raises:
-        UsageError: A change is unknown, or looser without a reason.
-    """
-    from pytest_edgert.agreement.operators import operator_tolerance
-    from pytest_edgert.agreement.policy import choose
-    from pytest_edgert.agreement.tolerance import override
-
-    left = {spec.name: spec for spec in session.signature.outputs}
-    right = {spec.name: spec for spec in other.outputs}
-    chosen = {}
-    for pair in matching.pairs:
-        tolerance = choose(
-            left[pair.left],
-            right[pair.right],
-            session.placement.accelerator,
-            placement.accelerator,
-            PORT if question == PORT else IMPLEMENTATION,
-            quantized_left=bool(session.signature.quantized),
-            quantized_right=bool(other.quantized),
-            precision_left=str(session.placement.detail.get("precision") or ""),
-            precision_right=str(placement.detail.get("precision") or ""),
-        )
-        if question == IMPLEMENTATION:
-            tolerance = operator_tolerance(tolerance, left[pair.left], right[pair.right], session.placement, placement)
-        for change in (*TOLERANCE_CHANGES.get(), *extra):
-            tolerance = override(tolerance, change.changes, change.reason, change.source)
-        chosen[pair.left] = tolerance
-    return chosen
-
-
-def index_outputs(
-    session: EdgeSession,
-    other: Signature,
-    placement: Placement,
-    matching: Matching,
-    *,
-    extra: Sequence[ToleranceChange] = (),
-) -> dict[str, str]:
-    """Return which outputs hold indices into which scores: as call, mark or gate file say, else as a graph tells.
-
-    Raises:
-        UsageError: What is asked names no output, or one that cannot hold indices or scores.
-    """
-    from pytest_edgert.agreement.indices import asked_indices, recognised
-
-    found = recognised(matching, session.placement, placement)
-    for change in (*TOLERANCE_CHANGES.get(), *extra):
-        found |= asked_indices(change.indices, matching, session.signature, other, change.source)
-    return found
 
 
 def remedy_for(session: EdgeSession) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_edgert import recording
-from pytest_edgert.agreements import ToleranceChange, compare_sessions, remedy_for
+from pytest_edgert.agreements import compare_sessions, remedy_for
 from pytest_edgert.harness import Finding, judge
 from pytest_edgert.latencies import check_latency
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Budget, CheckRecord
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import ToleranceChange
 from pytest_edgert.verdicts.budgets import BudgetChoice, parse_budgets
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from pytest_edgert.agreement.compare import compare_outputs
 from pytest_edgert.agreement.explain.evidence import Context
 from pytest_edgert.agreement.match import match
 from pytest_edgert.agreement.telling import told
-from pytest_edgert.agreements import index_outputs, tolerances
 from pytest_edgert.errors import ArtefactError, GoldenMissingError
 from pytest_edgert.golden.describe import check_inputs, describe_tensors
 from pytest_edgert.golden.manifest import (
@@ -41,6 +40,7 @@ from pytest_edgert.harness import Finding, run_check
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Agreement, CheckRecord, Verdict
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import index_outputs, tolerances
 
 if TYPE_CHECKING:
     from pytest_edgert.tensors import Array, Feeds

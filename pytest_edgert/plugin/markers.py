@@ -11,9 +11,9 @@ from pytest_edgert.plugin.mark_table import NEEDS
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_edgert.agreements import ToleranceChange
     from pytest_edgert.contracts import OptionValue
     from pytest_edgert.records import Budget
+    from pytest_edgert.tolerances import ToleranceChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ def read_budgets(mark: pytest.Mark) -> tuple[Budget, ...]:
 
 def read_tolerance(mark: pytest.Mark) -> ToleranceChange:
     """Return what an ``edge_tolerance`` mark asks. Raises UsageError."""
-    from pytest_edgert.agreements import ToleranceChange
     from pytest_edgert.errors import UsageError
     from pytest_edgert.plugin.gate_agreement import read_changes, read_indices
+    from pytest_edgert.tolerances import ToleranceChange
 
     if mark.args or not mark.kwargs:
         raise UsageError(f"edge_tolerance takes names and values, got {_arguments(mark)}.", "Write e.g. lsb=3.")

@@ -4,7 +4,7 @@ import pytest
 
 TEST = """
 import pytest
-from pytest_edgert.agreements import TOLERANCE_CHANGES
+from pytest_edgert.tolerances import TOLERANCE_CHANGES
 
 @pytest.mark.edge_model("net.onnx")
 @pytest.mark.edge_tolerance({arguments})

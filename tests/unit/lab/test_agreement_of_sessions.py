@@ -11,13 +11,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_edgert.agreements import TOLERANCE_CHANGES, ToleranceChange, compare_sessions, independent
+from pytest_edgert.agreements import compare_sessions, independent
 from pytest_edgert.assertions import assert_agreement
 from pytest_edgert.errors import NothingIndependentError, UsageError
 from pytest_edgert.panel import Panel, check_agreement, reference_session
 from pytest_edgert.recording import VerdictError
 from pytest_edgert.records import Verdict
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import TOLERANCE_CHANGES, ToleranceChange
 
 OpenSession = Callable[..., EdgeSession]
 FAKE = {"inputs": [{"name": "x", "shape": [1, 4]}], "outputs": [{"name": "y", "of": "x"}]}
