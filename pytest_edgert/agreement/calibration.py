@@ -150,5 +150,5 @@ def _outward(key: str, value: float) -> float:
         return value
     lower = WRITTEN[key] in LOWER_LIMITS
     places = 1 if key == "sqnr" else _DIGITS - 1 - math.floor(math.log10(abs(value)))
-    scaled = value * 10.0**places
+    scaled = round(value * 10.0**places, 6)
     return round((math.floor(scaled) if lower else math.ceil(scaled)) / 10.0**places, max(places, 0))

@@ -132,10 +132,11 @@ def _reason(group: Sequence[_Seen]) -> str:
     devices = dict.fromkeys(one.record.environment.device for one in group if one.record.environment is not None)
     runtimes = dict.fromkeys(_runtime(one.record) for one in group)
     least, feeds = min(one.n for one in group), min(one.n_feeds for one in group)
+    failed = ", ".join(dict.fromkeys(one.record.cell.target for one in group if not one.output.verdict.green))
     how = f"the largest of {least} elements, too few for p99.9" if least < _LEAST else f"p99.9 of {least} elements"
     return (
         f"calibrated {first.started_utc[:10]} on {', '.join(devices) or 'this machine'}: 2 times {how}, {feeds} feeds;"
-        f" {', '.join(runtimes)}"
+        f" {', '.join(runtimes)}{f'; failed until then: {failed}' if failed else ''}"
     )
 
 

@@ -165,6 +165,27 @@ def test_the_gate_files_tolerance_holds_and_the_argument_overrides_it(
         TOLERANCE_CHANGES.reset(token)
 
 
+@pytest.mark.parametrize(
+    ("output", "question", "holds"),
+    [
+        ("", "", True),
+        ("y", "implementation", True),
+        ("z", "", False),
+        ("", "port", False),
+    ],
+)
+def test_a_change_holds_for_its_output_and_its_question(
+    open_session: OpenSession, tmp_path: Path, output: str, question: str, *, holds: bool
+) -> None:
+    path = tmp_path / "net.fake"
+    path.write_text(json.dumps(FAKE))
+    session, doubled = open_session(path, "fake:cpu"), open_session(path, "fake:cpu+doubled")
+    change = ToleranceChange({"rtol": 9.0, "sqnr_db": -9.0}, "on purpose", "net.edge.toml:3", {}, output, question)
+    found = compare_sessions(doubled, session, extra=[change])
+    assert (found.outputs[0].tolerance_source == "net.edge.toml:3") is holds
+    assert found.verdict.green is holds
+
+
 def test_given_feeds_are_the_ones_compared(open_session: OpenSession, net: Path) -> None:
     session = open_session(net, "onnxruntime:cpu")
     other = open_session(net, "onnxruntime:cpu+unoptimized")
