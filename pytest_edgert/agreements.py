@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_edgert.agreement.telling import told
 from pytest_edgert.errors import EdgertError, NothingIndependentError, UsageError
 from pytest_edgert.records import Agreement
 from pytest_edgert.sessions import EdgeSession
-from pytest_edgert.tolerances import CALIBRATES, ToleranceChange, index_outputs, tolerances
+from pytest_edgert.tolerances import CALIBRATES, ToleranceChange, index_outputs, tolerances, with_strays
 
 if TYPE_CHECKING:
     from pytest_edgert.agreement.match import Matching
@@ -146,7 +147,8 @@ def compare_sides(
         context=Context(question, bool(session.signature.quantized or other.signature.quantized), len(pairs)),
         calibrates=CALIBRATES.get(),
     )
-    return told(compared, question, other.title, len(pairs))
+    record = told(compared, question, other.title, len(pairs))
+    return replace(record, outputs=with_strays(record.outputs, matching, extra))
 
 
 def _match_outputs(session: EdgeSession, other: EdgeSession) -> Matching:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_edgert.records import Placement
+from pytest_edgert.records import OutputAgreement, Placement
 from pytest_edgert.sessions import EdgeSession
 
 if TYPE_CHECKING:
@@ -96,6 +96,21 @@ def tolerances(
                 tolerance = override(tolerance, change.changes, change.reason, change.source)
         chosen[pair.left] = tolerance
     return chosen
+
+
+def with_strays(
+    outputs: tuple[OutputAgreement, ...], matching: Matching, extra: Sequence[ToleranceChange] = ()
+) -> tuple[OutputAgreement, ...]:
+    """Return the outputs, the first with a note for each tolerance of an output that this comparison does not have."""
+    names = {"", *(name for pair in matching.pairs for name in (pair.left, pair.right))}
+    notes = tuple(
+        f"{change.source}: no output is called {change.output!r} here; its tolerance holds for nothing"
+        for change in (*TOLERANCE_CHANGES.get(), *extra)
+        if change.output not in names
+    )
+    if not outputs or not notes:
+        return outputs
+    return (replace(outputs[0], notes=(*outputs[0].notes, *notes)), *outputs[1:])
 
 
 def index_outputs(

@@ -9,6 +9,9 @@ from pytest_edgert.tensors import TensorSpec
 
 #: Precisions in which an operator on integers is computed as exactly as on paper, but for ties; unknown counts so.
 _WHOLE = ("", "f32", "fp32", "float32", "i8", "u8", "int8", "uint8")
+#: Operators of both formats whose float32 elements are chosen from the inputs, or made in one rounding.
+_CHOICES = ("Relu", "Clip", "Max", "Min", "RELU", "RELU6", "MAXIMUM", "MINIMUM")
+_ONE_ROUNDING = ("Add", "Sub", "Mul", "LeakyRelu", "PRelu", "ADD", "SUB", "MUL", "LEAKY_RELU", "PRELU")
 
 
 def operator_tolerance(
@@ -28,8 +31,8 @@ def operator_tolerance(
     if not told.get("operator") or str(placement.detail.get("precision") or "").lower() not in _WHOLE:
         return whole
     moves, exact = bool(told.get("moves")), told.get("exact") == sum(oracle.nodes.values())
-    if whole is POLICY["float32"] and moves:
-        return choose_operator(spec, rounding_declared=False, arithmetic=False)
+    if whole is POLICY["float32"]:
+        return _float_row(str(told["operator"]), spec, moves=moves) or whole
     if whole is not POLICY["quantized"] or spec.quantization != other.quantization or not exact:
         return whole
     rounding = told.get("rounding")
@@ -39,3 +42,12 @@ def operator_tolerance(
         arithmetic=not moves,
         ties_open=True,
     )
+
+
+def _float_row(operator: str, spec: TensorSpec, *, moves: bool) -> Tolerance | None:
+    """Return the row of a float32 operator, None of one that may round more than once."""
+    if moves:
+        return choose_operator(spec, rounding_declared=False, arithmetic=False)
+    if operator in _CHOICES:
+        return POLICY["operator float32, choice"]
+    return POLICY["operator float32, one rounding"] if operator in _ONE_ROUNDING else None

@@ -29,6 +29,7 @@ NEURAL_UNITS = frozenset({"edgetpu", "hailo", "nnapi", "npu", "qnn", "ane"})
 _TORCH = "torch.testing (pytest_torch/tolerances.py)"
 _ORT = "ONNX Runtime onnxruntime/test/unittest_util/checkers.cc"
 _NNAPI = "Android NNAPI VTS"
+_WPT = "Web Platform Tests, webnn/resources/utils.js"
 _OURS = "engineering default, not published: calibrate per model"
 
 #: Unit roundoff of float64 over that of float32.
@@ -137,6 +138,18 @@ POLICY: Mapping[str, Tolerance] = {
     ),
     "operator float32, data movement": Tolerance(
         ulp=0.0, atol=2.0**-126, source="Web Platform Tests (WebNN), 0 ULP", reason="no arithmetic is done"
+    ),
+    "operator float32, choice": Tolerance(
+        ulp=0.0,
+        atol=2.0**-126,
+        source=f"{_WPT}: relu, clamp, max, min 0 ULP",
+        reason="each element is one of those given",
+    ),
+    "operator float32, one rounding": Tolerance(
+        ulp=1.0,
+        atol=2.0**-126,
+        source=f"{_WPT}: add, sub, mul, leakyRelu, prelu 1 ULP",
+        reason="each element is one sum or one product",
     ),
 }
 

@@ -38,10 +38,13 @@ def test_steps_of_one_operator_that_the_oracle_knows_exactly(oracle: Placement, 
     assert operator_tolerance(POLICY["quantized"], STEPS, STEPS, own, oracle) is POLICY[row]
 
 
-def test_floats_are_equal_where_they_are_only_moved() -> None:
+def test_floats_have_the_units_in_the_last_place_of_their_operator() -> None:
     whole = POLICY["float32"]
     assert operator_tolerance(whole, FLOATS, FLOATS, placed(), MOVES) is POLICY["operator float32, data movement"]
-    assert operator_tolerance(whole, FLOATS, FLOATS, placed(), ONE) is whole
+    for operator, row in (("Relu", "choice"), ("MINIMUM", "choice"), ("Add", "one rounding"), ("MUL", "one rounding")):
+        told = operator_tolerance(whole, FLOATS, FLOATS, placed(), placed(operator=operator, moves=False))
+        assert told is POLICY[f"operator float32, {row}"]
+    assert operator_tolerance(whole, FLOATS, FLOATS, placed(), placed(operator="Conv", moves=False)) is whole
     assert operator_tolerance(POLICY["bfloat16"], FLOATS, FLOATS, placed(), MOVES) is POLICY["bfloat16"]
 
 

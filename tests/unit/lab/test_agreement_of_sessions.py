@@ -184,6 +184,7 @@ def test_a_change_holds_for_its_output_and_its_question(
     found = compare_sessions(doubled, session, extra=[change])
     assert (found.outputs[0].tolerance_source == "net.edge.toml:3") is holds
     assert found.verdict.green is holds
+    assert ("net.edge.toml:3: no output is called 'z' here" in " ".join(found.outputs[0].notes)) is (output == "z")
 
 
 def test_given_feeds_are_the_ones_compared(open_session: OpenSession, net: Path) -> None:
