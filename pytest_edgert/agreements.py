@@ -148,7 +148,7 @@ def compare_sides(
         calibrates=CALIBRATES.get(),
     )
     record = told(compared, question, other.title, len(pairs))
-    return replace(record, outputs=with_strays(record.outputs, matching, extra))
+    return replace(record, outputs=with_strays(record.outputs, matching, session, extra))
 
 
 def _match_outputs(session: EdgeSession, other: EdgeSession) -> Matching:

@@ -75,7 +75,7 @@ def tolerances(
 
     left = {spec.name: spec for spec in session.signature.outputs}
     right = {spec.name: spec for spec in other.outputs}
-    chosen = {}
+    called, chosen = dict(session.plan.outputs), {}
     for pair in matching.pairs:
         tolerance = choose(
             left[pair.left],
@@ -91,7 +91,7 @@ def tolerances(
         if question == _IMPLEMENTATION:
             tolerance = operator_tolerance(tolerance, left[pair.left], right[pair.right], session.placement, placement)
         for change in (*TOLERANCE_CHANGES.get(), *extra):
-            about = change.output in {"", pair.left, pair.right}
+            about = change.output in {"", pair.left, pair.right, called.get(pair.left)}
             if about and change.question in {"", _PORT if question == _PORT else _IMPLEMENTATION}:
                 tolerance = override(tolerance, change.changes, change.reason, change.source)
         chosen[pair.left] = tolerance
@@ -99,10 +99,14 @@ def tolerances(
 
 
 def with_strays(
-    outputs: tuple[OutputAgreement, ...], matching: Matching, extra: Sequence[ToleranceChange] = ()
+    outputs: tuple[OutputAgreement, ...],
+    matching: Matching,
+    session: EdgeSession,
+    extra: Sequence[ToleranceChange] = (),
 ) -> tuple[OutputAgreement, ...]:
     """Return the outputs, the first with a note for each tolerance of an output that this comparison does not have."""
     names = {"", *(name for pair in matching.pairs for name in (pair.left, pair.right))}
+    names |= {common for _, common in session.plan.outputs}
     notes = tuple(
         f"{change.source}: no output is called {change.output!r} here; its tolerance holds for nothing"
         for change in (*TOLERANCE_CHANGES.get(), *extra)
@@ -129,6 +133,8 @@ def index_outputs(
     from pytest_edgert.agreement.indices import asked_indices, recognised
 
     found = recognised(matching, session.placement, placement)
+    own = {common: name for name, common in session.plan.outputs}
     for change in (*TOLERANCE_CHANGES.get(), *extra):
-        found |= asked_indices(change.indices, matching, session.signature, other, change.source)
+        asked = {own.get(name, name): own.get(of, of) for name, of in change.indices.items()}
+        found |= asked_indices(asked, matching, session.signature, other, change.source)
     return found

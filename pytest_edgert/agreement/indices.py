@@ -12,7 +12,10 @@ from pytest_edgert.tensors import Signature, TensorSpec
 
 #: Where a placement's detail tells it: JSON text, own names of index outputs to own names of scores.
 DETAIL = "indices"
-_REMEDY = 'Write agreement = { indices = { labels = "scores" } }, both names of outputs.'
+_REMEDY = (
+    'Write indices = { labels = "scores" }, both names of outputs; where an artefact calls them otherwise, the gate file\'s'
+    " outputs say so."
+)
 
 
 def told_indices(placement: Placement) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pytest_edgert.errors import UsageError
 from pytest_edgert.recording import VerdictError
 from pytest_edgert.records import Verdict
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import ToleranceChange
 
 OpenSession = Callable[..., EdgeSession]
 NEAR = {"x": np.float32([[0.5, 0.50001, 0.1]]), "i": np.array([0])}
@@ -54,6 +55,22 @@ def test_a_map_of_what_is_no_output_is_refused(pair: tuple[EdgeSession, EdgeSess
         assert_agreement(*pair, NEAR, indices={"label": "scores"})
     with pytest.raises(UsageError, match="'scores' is float32 and holds no indices"):
         assert_agreement(*pair, NEAR, indices={"scores": "labels"})
+
+
+@pytest.mark.slow
+def test_names_that_the_gate_file_gives_to_outputs_are_understood(open_session: OpenSession, tmp_path: Path) -> None:
+    path = tmp_path / "net.fake"
+    model = {
+        "inputs": [{"name": "x", "shape": [1, 3]}, {"name": "i", "dtype": "int64", "shape": [1]}],
+        "outputs": [{"name": "Identity", "of": "x"}, {"name": "Identity_1", "of": "i"}],
+    }
+    path.write_text(json.dumps(model))
+    names = {"Identity": "scores", "Identity_1": "labels"}
+    one, two = (open_session(path, f"fake:cpu{variant}", outputs=names) for variant in ("", "+doubled"))
+    change = ToleranceChange({"rtol": 3.0, "sqnr_db": None}, "doubled", "gate", MAP, output="scores")
+    found = compare_sessions(one, two, [NEAR], [change])
+    assert [output.verdict for output in found.outputs] == [Verdict.PASS] * 2
+    assert "indices agree" in found.outputs[1].reason
 
 
 @pytest.mark.slow
