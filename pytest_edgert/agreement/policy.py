@@ -146,6 +146,7 @@ POLICY: Mapping[str, Tolerance] = {
         reason="each element is one of those given",
     ),
     "operator float32, one rounding": Tolerance(
+        rtol=2.0**-23,
         ulp=1.0,
         atol=2.0**-126,
         source=f"{_WPT}: add, sub, mul, leakyRelu, prelu 1 ULP",

@@ -105,7 +105,7 @@ def test_the_ini_file_cannot_record(edge: EdgeProject) -> None:
 
 
 def test_a_gate_files_samples_reference_and_tolerance_are_used(edge: EdgeProject) -> None:
-    edge.write_onnx()
+    edge.write_onnx(operator="Elu")
     edge.write_onnx("twin.onnx", operator="Abs")
     np.savez(edge.path / "s.npz", x=np.float32([[1, 2, 3, 4]]))
     (edge.path / "net.edge.toml").write_text(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from pytest_edgert.agreement.compare import compare_outputs
+from pytest_edgert.agreement.match import Matching, Pair
 from pytest_edgert.agreement.operators import operator_tolerance
 from pytest_edgert.agreement.policy import POLICY
-from pytest_edgert.records import Evidence, Placement, Plain
+from pytest_edgert.records import Evidence, Placement, Plain, Verdict
 from pytest_edgert.tensors import Quantization, TensorSpec
 
 STEPS = TensorSpec("y", "int8", (4,), Quantization((0.1,), (0,)))
@@ -46,6 +49,18 @@ def test_floats_have_the_units_in_the_last_place_of_their_operator() -> None:
         assert told is POLICY[f"operator float32, {row}"]
     assert operator_tolerance(whole, FLOATS, FLOATS, placed(), placed(operator="Conv", moves=False)) is whole
     assert operator_tolerance(POLICY["bfloat16"], FLOATS, FLOATS, placed(), MOVES) is POLICY["bfloat16"]
+
+
+def test_one_unit_in_the_last_place_passes_where_one_is_allowed_and_two_fail() -> None:
+    right = np.float32([1.0, -3.0, 1e-30, 2.0**100])
+    one = np.nextafter(right, np.float32(np.inf))
+    row = POLICY["operator float32, one rounding"]
+    matching = Matching("outputs", (Pair("y", "y", "name"),))
+    assert compare_outputs({"y": one}, {"y": right}, matching, row).verdict is Verdict.PASS
+    two = np.nextafter(one, np.float32(np.inf))
+    assert compare_outputs({"y": two}, {"y": right}, matching, row).verdict is Verdict.FAIL
+    choice = POLICY["operator float32, choice"]
+    assert compare_outputs({"y": one}, {"y": right}, matching, choice).verdict is Verdict.FAIL
 
 
 def test_wider_rows_stay_and_so_do_steps_of_another_size() -> None:
