@@ -68,7 +68,8 @@ def margins_of(found: OutputComparison, sides: Sides | None) -> Margins:
         return Margins(n=distance.n_finite, refused="for NaN or infinities are not where the reference has them")
     if not distance.n_finite:
         return Margins(refused="for no element is finite on both sides")
-    if not (sides.quantized or is_float(sides.left_dtype)):
+    exact = 0.0 in (tolerance.ulp, tolerance.lsb)
+    if exact or not (sides.quantized or is_float(sides.left_dtype)):
         return Margins(n=distance.n_finite)
     errors, reference = _errors(sides)
     single, beyond = _elementwise(found, sides, errors, reference)

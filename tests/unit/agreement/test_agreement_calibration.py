@@ -118,6 +118,8 @@ def test_integers_stay_exact_and_another_run_tells_nothing() -> None:
     whole = np.arange(2000)
     assert not calibrated(whole + 1, whole, POLICY["integer"]).margins
     floats = np.ones(2000, np.float32)
+    assert not calibrated(floats * 2, floats, POLICY["operator float32, data movement"]).margins
+    assert not calibrated(*steps(2000, {3: 1}), POLICY["operator quantized, data movement"]).margins
     found = calibrated(floats, floats, POLICY["float32"], calibrates=False)
     assert (found.margins, found.n_margins, found.notes) == ({}, 0, ())
 
