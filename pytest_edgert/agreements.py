@@ -9,36 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_edgert.agreement.telling import told
 from pytest_edgert.errors import EdgertError, NothingIndependentError, UsageError
-from pytest_edgert.records import Agreement, Placement
+from pytest_edgert.records import Agreement
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import CALIBRATES, ToleranceChange, index_outputs, tolerances, with_strays
 
 if TYPE_CHECKING:
     from pytest_edgert.agreement.match import Matching
-    from pytest_edgert.agreement.tolerance import Change, Tolerance
-    from pytest_edgert.tensors import Array, Feeds, Signature
+    from pytest_edgert.tensors import Array, Feeds
 
 #: Effective precisions below float32, as runtimes call them.
 REDUCED = ("bf16", "f16", "fp16", "tf32", "bfloat16", "float16")
 IMPLEMENTATION, PORT = "implementation", "port"
-
-
-@dataclass(frozen=True, slots=True)
-class ToleranceChange:
-    """What someone asks of the tolerance; `reason` is required where it becomes looser."""
-
-    changes: Mapping[str, Change]
-    reason: str = ""
-    source: str = ""
-
-
-#: What the running test's marks and gate file ask, the weakest first; the plugin sets it.
-TOLERANCE_CHANGES: ContextVar[tuple[ToleranceChange, ...]] = ContextVar("pytest_edgert_tolerance", default=())
 
 
 def independent(one: EdgeSession, other: EdgeSession) -> bool:
@@ -157,9 +143,12 @@ def compare_sides(
         tolerances(session, other.signature, other.placement, matching, question, extra=extra),
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in other.signature.outputs},
+        indices=index_outputs(session, other.signature, other.placement, matching, extra=extra),
         context=Context(question, bool(session.signature.quantized or other.signature.quantized), len(pairs)),
+        calibrates=CALIBRATES.get(),
     )
-    return told(compared, question, other.title, len(pairs))
+    record = told(compared, question, other.title, len(pairs))
+    return replace(record, outputs=with_strays(record.outputs, matching, session, extra))
 
 
 def _match_outputs(session: EdgeSession, other: EdgeSession) -> Matching:
@@ -205,52 +194,6 @@ def _stack(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     import numpy as np
 
     return {name: np.concatenate([np.atleast_1d(one[name]) for one in outputs]) for name in outputs[0]}
-
-
-def tolerances(
-    session: EdgeSession,
-    other: Signature,
-    placement: Placement,
-    matching: Matching,
-    question: str,
-    *,
-    extra: Sequence[ToleranceChange] = (),
-) -> dict[str, Tolerance]:
-    """Return the tolerance of each output: the policy's, then what gate file, mark and call ask, in this order.
-
-    Args:
-        session: The session under test.
-        other: The reference's signature.
-        placement: Where the reference ran.
-        matching: Which output is which.
-        question: PORT between artefacts; anything else is about one artefact.
-        extra: What this call asks for.
-
-    Raises:
-        UsageError: A change is unknown, or looser without a reason.
-    """
-    from pytest_edgert.agreement.policy import choose
-    from pytest_edgert.agreement.tolerance import override
-
-    left = {spec.name: spec for spec in session.signature.outputs}
-    right = {spec.name: spec for spec in other.outputs}
-    chosen = {}
-    for pair in matching.pairs:
-        tolerance = choose(
-            left[pair.left],
-            right[pair.right],
-            session.placement.accelerator,
-            placement.accelerator,
-            PORT if question == PORT else IMPLEMENTATION,
-            quantized_left=bool(session.signature.quantized),
-            quantized_right=bool(other.quantized),
-            precision_left=str(session.placement.detail.get("precision") or ""),
-            precision_right=str(placement.detail.get("precision") or ""),
-        )
-        for change in (*TOLERANCE_CHANGES.get(), *extra):
-            tolerance = override(tolerance, change.changes, change.reason, change.source)
-        chosen[pair.left] = tolerance
-    return chosen
 
 
 def remedy_for(session: EdgeSession, causes: Sequence[str] = ()) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_edgert import recording
-from pytest_edgert.agreements import ToleranceChange, compare_sessions, remedy_for
+from pytest_edgert.agreements import compare_sessions, remedy_for
 from pytest_edgert.harness import Finding, judge
 from pytest_edgert.latencies import check_latency
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Budget, CheckRecord
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import ToleranceChange
 from pytest_edgert.verdicts.budgets import BudgetChoice, parse_budgets
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def assert_agreement(
     *,
     tolerance: Mapping[str, float | str] | None = None,
     reason: str = "",
+    indices: Mapping[str, str] | None = None,
 ) -> CheckRecord:
     """Judge whether a session computes what a reference computes.
 
@@ -64,15 +66,18 @@ def assert_agreement(
             when it is not green, so that generated examples do not flood the report.
         tolerance: Changes of the tolerance, named as in gate files, such as ``{"lsb": 1, "sqnr": 40}``.
         reason: Why; required when the tolerance becomes looser.
+        indices: Outputs that hold indices, each with the scores they point into: ``{"labels": "scores"}``.
 
     Returns:
         The record, when its verdict is PASS or MEASURED.
 
     Raises:
         VerdictError: Any other verdict; the error has the record.
-        UsageError: Both sessions are the same computation, or a looser tolerance has no reason.
+        UsageError: Both sessions are the same computation, a looser tolerance has no reason, or `indices` names no
+            output or one that holds no indices.
     """
-    extra = [ToleranceChange(tolerance, reason, "argument of assert_agreement")] if tolerance else []
+    asked = ToleranceChange(tolerance or {}, reason, "argument of assert_agreement", indices or {})
+    extra = [asked] if tolerance or indices else []
 
     def find() -> Finding:
         agreement = compare_sessions(session, reference, None if feeds is None else [feeds], extra)

@@ -15,7 +15,6 @@ from pytest_edgert.agreement.compare import compare_outputs
 from pytest_edgert.agreement.explain.evidence import Context
 from pytest_edgert.agreement.match import match
 from pytest_edgert.agreement.telling import told
-from pytest_edgert.agreements import tolerances
 from pytest_edgert.errors import ArtefactError, GoldenMissingError
 from pytest_edgert.golden.describe import check_inputs, describe_tensors
 from pytest_edgert.golden.manifest import (
@@ -41,6 +40,7 @@ from pytest_edgert.harness import Finding, run_check
 from pytest_edgert.recording import settle
 from pytest_edgert.records import Agreement, CheckRecord, Verdict
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import index_outputs, tolerances
 
 if TYPE_CHECKING:
     from pytest_edgert.tensors import Array, Feeds
@@ -172,6 +172,7 @@ def _compare(session: EdgeSession, present: Golden, outputs: Mapping[str, Array]
         allowed,
         left_specs={spec.name: spec for spec in session.signature.outputs},
         right_specs={spec.name: spec for spec in signature.outputs},
+        indices=index_outputs(session, signature, placement, matching),
         context=Context(quantized=bool(session.signature.quantized)),
     )
     recorded = f"the golden of {manifest.created_utc[:10]} by {manifest.environment.target}"

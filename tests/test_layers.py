@@ -50,6 +50,7 @@ LAYERS = {
         "run",
         "checks",
         "agreements",
+        "tolerances",
         "baselines",
         "stored_runs",
         "panel",

@@ -13,6 +13,7 @@ import numpy as np
 
 from pytest_edgert.agreement import gates, sentences
 from pytest_edgert.agreement.blocks import is_float, logical_dtype
+from pytest_edgert.agreement.calibration import margins_of
 from pytest_edgert.agreement.decisions import Decisions, index_agreement, rows_of, top1
 from pytest_edgert.agreement.distance import StepDistance
 from pytest_edgert.agreement.explain.evidence import Context
@@ -38,6 +39,7 @@ class _Given:
     left_specs: Specs
     right_specs: Specs
     context: Context
+    calibrates: bool = False
 
     def sides(self, pair: Pair) -> Sides:
         """Return both tensors of a pair in the left layout."""
@@ -68,6 +70,7 @@ def compare_outputs(
     right_specs: Specs | None = None,
     indices: Mapping[str, str] | None = None,
     context: Context | None = None,
+    calibrates: bool = False,
 ) -> Comparison:
     """Compare the outputs of one inference with a reference's.
 
@@ -80,12 +83,13 @@ def compare_outputs(
         right_specs: The same of the reference.
         indices: Left names of index outputs, each with the left name of the scores it points into.
         context: What is known beside the outputs; it helps to explain a failure and judges nothing.
+        calibrates: Whether to tell of each output the margins to freeze; they judge nothing.
 
     Raises:
         UsageError: A tensor is compared with itself, a tolerance is missing, or an array is of a type that is not
             compared here.
     """
-    given = _Given(left, right, left_specs or {}, right_specs or {}, context or Context())
+    given = _Given(left, right, left_specs or {}, right_specs or {}, context or Context(), calibrates)
     done = [_compare_pair(given, pair, _tolerance_of(tolerances, pair)) for pair in matching.pairs]
     by_name = {output.pair.left: output for output in done}
     for name, scores in (indices or {}).items():
@@ -121,12 +125,25 @@ def _stray(left: Feeds, right: Feeds, matching: Matching) -> str:
 def _compare_pair(given: _Given, pair: Pair, tolerance: Tolerance) -> OutputComparison:
     broken = sentences.missing(pair, given.left, given.right)
     if broken:
-        return OutputComparison(pair, Verdict.FAIL, broken, tolerance, broken=("structure",))
+        return _calibrated(_unsound(pair, broken, tolerance), None, given)
     sides = given.sides(pair)
     broken = gates.structure(pair.left, sides)
     if broken:
-        return OutputComparison(pair, Verdict.FAIL, broken, tolerance, broken=("structure",))
-    return _explained(_judge(_measured(pair, sides, tolerance), sides), sides, given.context)
+        return _calibrated(_unsound(pair, broken, tolerance), None, given)
+    found = _judge(_measured(pair, sides, tolerance), sides)
+    return _explained(_calibrated(found, sides, given), sides, given.context)
+
+
+def _unsound(pair: Pair, sentence: str, tolerance: Tolerance) -> OutputComparison:
+    return OutputComparison(pair, Verdict.FAIL, sentence, tolerance, broken=("structure",))
+
+
+def _calibrated(found: OutputComparison, sides: Sides | None, given: _Given) -> OutputComparison:
+    """Return an output with its margins where they are asked for; its verdict stays."""
+    if not given.calibrates:
+        return found
+    margins = margins_of(found, sides)
+    return replace(found, margins=margins.values, n_margins=margins.n, notes=(*found.notes, *margins.notes))
 
 
 def _aligned(pair: Pair, left: Array, right: Array) -> Array:
@@ -192,7 +209,11 @@ def _excuse_ties(given: _Given, found: OutputComparison, scores: OutputCompariso
         return found
     of_scores, of_index = given.sides(scores.pair), given.sides(found.pair)
     tolerance = gates.allowed_error(scores, gates.unit_of(of_scores))
-    decisions = index_agreement(of_index.left, of_index.right, of_scores.real()[1], tolerance)
+    reference_scores, left, right = of_scores.real()[1], of_index.left, of_index.right
+    if reference_scores.ndim == 1:  # one row for each inference, joined
+        n = given.context.n_feeds
+        reference_scores, left, right = (one.reshape(n, -1) for one in (reference_scores, left, right))
+    decisions = index_agreement(left, right, reference_scores, tolerance)
     verdict, reason = gates.indices(found.pair.left, decisions, scores.pair.left)
     broken = ("index",) if verdict is Verdict.FAIL else ()
     explanations = found.explanations if broken else ()

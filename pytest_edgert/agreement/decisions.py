@@ -83,15 +83,20 @@ def index_agreement(left: Array, right: Array, scores: Array, tolerance: float) 
         scores: The reference's scores, (…, classes).
         tolerance: How far one score may lie from its reference.
 
+    An index under test that points outside the scores is a flip with an infinite margin.
+
     Raises:
-        UsageError: The shapes do not belong together, or an index points outside the scores.
+        UsageError: The shapes do not belong together, or an index of the reference points outside the scores.
     """
     if left.shape != right.shape:
         raise UsageError(f"Indices need one shape, got {left.shape} and {right.shape}.")
     differs = (left != right).reshape(-1)
+    right_scores = _gather(scores, right)
+    nowhere = (left < 0) | (left >= scores.shape[-1])
     # Infinite scores have no margin: NaN, which excuses nothing.
     with np.errstate(invalid="ignore"):
-        margins = np.absolute(_gather(scores, right) - _gather(scores, left)).reshape(-1)
+        margins = np.absolute(right_scores - _gather(scores, np.where(nowhere, 0, left)))
+        margins = np.where(nowhere, np.inf, margins).reshape(-1)
         excused = differs & (margins <= 2 * tolerance)
     flips = np.flatnonzero(differs & ~excused)
     first = int(flips[0]) if flips.size else -1

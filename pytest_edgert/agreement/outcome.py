@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class OutputComparison:
         broken: Names of all gates that broke, in order.
         notes: What else is worth knowing.
         explanations: What explains a failure, the best first; empty where nothing known does.
+        margins, n_margins: What a calibration would freeze, by key, and of how many elements; empty in other runs.
     """
 
     pair: Pair
@@ -48,6 +50,8 @@ class OutputComparison:
     broken: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    margins: Mapping[str, float] = field(default_factory=dict)
+    n_margins: int = 0
 
     @property
     def figures(self) -> TensorDistance:

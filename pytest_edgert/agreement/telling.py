@@ -56,4 +56,6 @@ def _figures(output: OutputComparison) -> dict[str, Plain]:
         figures["ulp"] = output.ulp.maximum
     if output.top1 is not None:
         figures |= {"top1": output.top1.share, "near_ties": output.top1.excused}
-    return figures
+    if output.n_margins:
+        figures["margin_n"] = output.n_margins
+    return figures | {f"margin_{key}": value for key, value in output.margins.items()}

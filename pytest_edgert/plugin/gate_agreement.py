@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 #: The reference that is computed exactly from the reference artefact.
 ORACLE = "oracle"
+#: Keys beside the tolerances in a table of them.
+_BESIDE = ("reason", "indices")
+#: Keys of a gate file's agreement that hold tolerances of one question, or of single outputs.
+_QUESTIONS, _OUTPUTS = ("implementation", "port"), "outputs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,25 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementPart:
+    """What a gate file says of one question or one output; empty is all of them.
+
+    Args:
+        changes: Changes of the default tolerance by field.
+        reason: Why, where it becomes looser.
+        source: Who says so.
+        output: The output's name.
+        question: "implementation" or "port".
+    """
+
+    changes: Mapping[str, float | str]
+    reason: str
+    source: str
+    output: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementKeys:
     """What a gate file or a mark says of agreement.
 
@@ -48,6 +71,8 @@ class AgreementKeys:
         changes: Changes of the default tolerance by field.
         reason: Why, where it becomes looser.
         source: Who says so: "mobilenet.edge.toml:12".
+        indices: Names of index outputs to names of the scores that they point into.
+        parts: What is said of single questions and outputs, the weakest first.
         samples: Files of recorded samples.
     """
 
@@ -57,6 +82,8 @@ class AgreementKeys:
     reason: str = ""
     source: str = ""
     samples: tuple[Path, ...] = ()
+    indices: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[AgreementPart, ...] = ()
 
 
 class Places(Protocol):
@@ -75,7 +102,8 @@ class Places(Protocol):
 
 def read_agreement_keys(table: Mapping[str, Any], places: Places) -> AgreementKeys:
     """Return what the top level of a gate file says of agreement. Raises UsageError with file, line and key."""
-    changes, reason = _changes(table.get("agreement", {}), places)
+    agreement = table.get("agreement", {})
+    changes, reason = _changes(agreement, places)
     return AgreementKeys(
         _reference(table["reference"], places) if "reference" in table else None,
         _outputs(table.get("outputs", {}), places),
@@ -83,6 +111,8 @@ def read_agreement_keys(table: Mapping[str, Any], places: Places) -> AgreementKe
         reason,
         places.source(("agreement",)),
         _samples(table.get("inputs", {}), places),
+        read_indices(agreement, places.where(("agreement",))),
+        tuple(_parts(agreement, places)),
     )
 
 
@@ -102,15 +132,25 @@ def read_changes(table: Mapping[str, Any], where: str) -> tuple[dict[str, float 
     """Return changes of a tolerance by field, and the reason given. Raises UsageError for an unknown key or value."""
     changes: dict[str, float | str] = {}
     for key, value in table.items():
-        if key == "reason":
+        if key in _BESIDE:
             continue
         if key not in WRITTEN:
-            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*WRITTEN, "reason")))
+            raise UsageError(f"{where}: {key!r} is no tolerance.", targets.nearest(key, (*WRITTEN, *_BESIDE)))
         changes[WRITTEN[key]] = _value(key, value, where)
     reason = table.get("reason", "")
     if not isinstance(reason, str):
         raise UsageError(f"{where}: reason is {reason!r}, wanted a sentence.")
     return changes, reason
+
+
+def read_indices(table: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Return the index outputs of a table of tolerances, each with its scores. Raises UsageError for anything else."""
+    names = table.get("indices", {})
+    if not isinstance(names, Mapping) or not all(isinstance(name, str) for pair in names.items() for name in pair):
+        raise UsageError(
+            f"{where}: indices is {names!r}, wanted names of outputs.", 'Write indices = { labels = "scores" }.'
+        )
+    return dict(names)
 
 
 def _value(key: str, value: object, where: str) -> float | str:
@@ -132,13 +172,49 @@ def _changes(table: object, places: Places) -> tuple[dict[str, float | str], str
         raise UsageError(
             f"{places.where(('agreement',))} is {table!r}, wanted a table.", "Write agreement = { lsb = 3 }."
         )
+    scopes = (*_QUESTIONS, _OUTPUTS)
     for key in table:
-        if key not in (*WRITTEN, "reason"):
+        if key not in (*WRITTEN, *_BESIDE, *scopes):
             raise UsageError(
                 f"{places.where(('agreement', key))} is no tolerance.",
-                targets.nearest(key, (*WRITTEN, "reason")),
+                targets.nearest(key, (*WRITTEN, *_BESIDE, *scopes)),
             )
-    return read_changes(table, places.where(("agreement",)))
+    own = {key: value for key, value in table.items() if key not in scopes}
+    return read_changes(own, places.where(("agreement",)))
+
+
+def _parts(table: Mapping[str, Any], places: Places) -> Iterator[AgreementPart]:
+    """Yield what a gate file says of single outputs, then of each question, then of each output in it."""
+    yield from _output_parts(table, ("agreement",), "", places)
+    for question in _QUESTIONS:
+        if question in table:
+            keys = ("agreement", question)
+            own = _table(table[question], keys, places)
+            yield _part({key: value for key, value in own.items() if key != _OUTPUTS}, keys, places, question=question)
+            yield from _output_parts(own, keys, question, places)
+
+
+def _output_parts(
+    table: Mapping[str, Any], parents: tuple[str, ...], question: str, places: Places
+) -> Iterator[AgreementPart]:
+    for name, own in _table(table.get(_OUTPUTS, {}), (*parents, _OUTPUTS), places).items():
+        keys = (*parents, _OUTPUTS, name)
+        yield _part(_table(own, keys, places), keys, places, output=name, question=question)
+
+
+def _part(
+    table: Mapping[str, Any], keys: tuple[str, ...], places: Places, *, output: str = "", question: str = ""
+) -> AgreementPart:
+    if "indices" in table:
+        raise UsageError(f"{places.where((*keys, 'indices'))} stands in agreement itself, for all questions.")
+    changes, reason = read_changes(table, places.where(keys))
+    return AgreementPart(changes, reason, places.source(keys), output, question)
+
+
+def _table(value: object, keys: tuple[str, ...], places: Places) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{places.where(keys)} is {value!r}, wanted a table.", f"Write {keys[-1]} = {{ … }}.")
+    return value
 
 
 def _reference(text: object, places: Places) -> Reference:

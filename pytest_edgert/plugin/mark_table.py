@@ -18,7 +18,7 @@ MARKERS: tuple[tuple[str, str], ...] = (
     ("edge_device(*names)", "needs one of these devices, else it is skipped"),
     ("latency_budget(limits)", "budget of this test, such as 'p99=5ms, p50=2ms'"),
     (
-        "edge_tolerance(rtol=, atol=, lsb=, ulp=, sqnr=, nan=, reason=)",
+        "edge_tolerance(rtol=, atol=, lsb=, ulp=, sqnr=, nan=, indices=, reason=)",
         "tolerance of this test; a looser one needs a reason",
     ),
     ("edge_options(**options)", "options of targets for this test, such as **{'onnxruntime:cpu': {'threads': 4}}"),

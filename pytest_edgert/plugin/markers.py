@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_edgert.contracts import OptionValue
     from pytest_edgert.records import Budget
+    from pytest_edgert.tolerances import ToleranceChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,16 @@ def read_budgets(mark: pytest.Mark) -> tuple[Budget, ...]:
     return parse_budgets(mark.args[0], "@latency_budget")
 
 
-def read_tolerance(mark: pytest.Mark) -> tuple[Mapping[str, float | str], str]:
-    """Return the changes by field and the reason of an ``edge_tolerance`` mark. Raises UsageError."""
+def read_tolerance(mark: pytest.Mark) -> ToleranceChange:
+    """Return what an ``edge_tolerance`` mark asks. Raises UsageError."""
     from pytest_edgert.errors import UsageError
-    from pytest_edgert.plugin.gate_agreement import read_changes
+    from pytest_edgert.plugin.gate_agreement import read_changes, read_indices
+    from pytest_edgert.tolerances import ToleranceChange
 
     if mark.args or not mark.kwargs:
         raise UsageError(f"edge_tolerance takes names and values, got {_arguments(mark)}.", "Write e.g. lsb=3.")
-    return read_changes(mark.kwargs, "edge_tolerance")
+    changes, reason = read_changes(mark.kwargs, "edge_tolerance")
+    return ToleranceChange(changes, reason, "@edge_tolerance", read_indices(mark.kwargs, "edge_tolerance"))
 
 
 def read_options(marks: Iterable[pytest.Mark]) -> list[dict[str, dict[str, OptionValue]]]:

@@ -90,6 +90,20 @@ def _json_path(found: Given) -> Path:
     return path
 
 
+def _calibrate(found: Given) -> Path:
+    if found.source != found.option.name:
+        raise UsageError(
+            f"{found.source}: margins are calibrated only when the command line says so.",
+            f"Write {found.option.name}={found.texts[0]} there.",
+        )
+    path = read_path(found)
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(
+            f"{found.source}: no file can be written to {path}.", f"Write {found.option.name}=margins.toml."
+        )
+    return path
+
+
 def read_path(found: Given) -> Path:
     """Return a path, absolute. Raises UsageError for an empty one."""
     if not found.texts[0].strip():
@@ -149,6 +163,7 @@ READERS = {
     "edge_sustained": ("sustained_s", lambda found: parse_duration(found.texts[0], found.source)),
     "edge_profiles": ("profiles", _profile_folders),
     "edge_update_golden": ("update_golden", _update_golden),
+    "edge_calibrate": ("calibrate", _calibrate),
     "edge_goldens": ("goldens", read_path),
     "edge_seed": ("seed", lambda found: _whole_number(found, least=0, most=LARGEST_SEED)),
 }

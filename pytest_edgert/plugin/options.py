@@ -83,6 +83,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("--edge-arrival", "PATTERN", 'how requests arrive: closed, the default, "every 33ms" or "poisson 30/s"'),
     Option("--edge-sustained", "DURATION", "add a soak of this length to the gate: 10min"),
     Option("--edge-update-golden", "new|changed|all", "record goldens; nothing else ever does"),
+    Option(
+        "--edge-calibrate",
+        "PATH.toml",
+        "write the margins that agreement showed, to freeze in the gate file; judges as ever",
+        path=True,
+    ),
     Option("--edge-goldens", "DIR", "where goldens lie; default: goldens/ beside gate file, test or model", path=True),
     Option("--edge-unused", "fail|warn|delete", "what to do with unused goldens (not yet)", built=False),
     Option(

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_edgert.agreements import TOLERANCE_CHANGES, ToleranceChange
 from pytest_edgert.contracts import Target
 from pytest_edgert.panel import ORACLE, Panel
-from pytest_edgert.plugin import state
+from pytest_edgert.plugin import outcomes, state
 from pytest_edgert.plugin.cells import CellPlan
 from pytest_edgert.plugin.markers import read_tolerance
 from pytest_edgert.plugin.needs import cell_of
 from pytest_edgert.plugin.setting import session_plan
 from pytest_edgert.plugin.witnesses import aside, variant_cells, witness_cells
+from pytest_edgert.tolerances import CALIBRATES, TOLERANCE_CHANGES, ToleranceChange
 
 if TYPE_CHECKING:
     import pytest
@@ -51,11 +51,14 @@ def _references(config: pytest.Config, cell: CellPlan, pool: SessionPool) -> lis
 
 @contextmanager
 def tolerance_of(item: pytest.Item) -> Iterator[None]:
-    """Let comparisons of a running test be judged by what its gate file and mark ask."""
+    """Let comparisons of a running test be judged by what its gate file and mark ask, and tell margins in a calibration."""
     token = TOLERANCE_CHANGES.set(tolerance_changes(item))
+    asked = outcomes.settings_if_any(item.config)
+    calibrates = CALIBRATES.set(asked is not None and asked.calibrate is not None)
     try:
         yield
     finally:
+        CALIBRATES.reset(calibrates)
         TOLERANCE_CHANGES.reset(token)
 
 
@@ -63,11 +66,14 @@ def tolerance_changes(item: pytest.Item) -> tuple[ToleranceChange, ...]:
     """Return what the gate file and the test's mark ask of the tolerance, the weakest first. Raises UsageError."""
     cell = cell_of(item)
     changes = []
-    if cell is not None and cell.agreement.changes:
+    if cell is not None and (cell.agreement.changes or cell.agreement.indices):
         keys = cell.agreement
-        changes.append(ToleranceChange(keys.changes, keys.reason, keys.source))
+        changes.append(ToleranceChange(keys.changes, keys.reason, keys.source, keys.indices))
+    changes += [
+        ToleranceChange(part.changes, part.reason, part.source, output=part.output, question=part.question)
+        for part in (cell.agreement.parts if cell is not None else ())
+    ]
     mark = item.get_closest_marker("edge_tolerance")
     if mark is not None:
-        asked, reason = read_tolerance(mark)
-        changes.append(ToleranceChange(asked, reason, "@edge_tolerance"))
+        changes.append(read_tolerance(mark))
     return tuple(changes)

@@ -58,6 +58,7 @@ class Settings:
         seed: Seed of generated feeds.
         update_golden: Which goldens to record: "new", "changed" or "all"; None records nothing.
         comparison: What to compare latency with, and the margin; None for nothing.
+        calibrate: Where to write the margins that agreement showed; None in a run that is no calibration.
         goldens: Folder of all goldens; None for ``goldens/`` beside each gate file, test or model.
         arrival: How requests arrive, from the command line; None where it does not say.
         ini_arrival: The same of the ini file, which a gate file overrides.
@@ -84,6 +85,7 @@ class Settings:
     profiles: tuple[Path, ...] = ()
     seed: int = DEFAULT_SEED
     update_golden: str | None = None
+    calibrate: Path | None = None
     goldens: Path | None = None
     arrival: AskedArrival | None = None
     ini_arrival: AskedArrival | None = None
@@ -156,12 +158,22 @@ def _checked(given: Mapping[str, Given], ini: Mapping[str, Given | None]) -> Set
     if "edge_require" in given:
         values["required_targets"], values["required_devices"] = read_required(given["edge_require"])
     settings = Settings(**{f.name: values[f.name] for f in fields(Settings) if f.name in values})  # type: ignore[arg-type]
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    """Raise UsageError for what does not go together with an acceptance."""
     if settings.accept and settings.inconclusive is not Inconclusive.FAIL:
         raise UsageError(
             f"--edge-inconclusive={settings.inconclusive.value} contradicts --edge-accept.",
             "In acceptance mode an inconclusive verdict fails; leave one of the two out.",
         )
-    return settings
+    if settings.accept and settings.calibrate is not None:
+        raise UsageError(
+            "--edge-calibrate contradicts --edge-accept: what is accepted is not what sets its own limits.",
+            "Calibrate first, look at the margins, freeze them, then accept.",
+        )
 
 
 def _comparison(given: Mapping[str, Given]) -> Comparison | None:

@@ -17,6 +17,7 @@ from pytest_edgert.plugin.outcomes import settings_if_any
 from pytest_edgert.plugin.progress import progress_printer
 from pytest_edgert.records import Plain, Verdict
 from pytest_edgert.reports import json_report, terminal
+from pytest_edgert.reports.calibration_text import calibration_lines
 from pytest_edgert.reports.json_report import Document
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def end_run(ledger: Ledger, session: pytest.Session, status: int) -> None:
     session.exitstatus = ending.status
     if settings is not None and settings.json_path is not None:
         _write(ledger, session, settings.json_path, missing)
+    if settings is not None and settings.calibrate is not None:
+        _write_margins(ledger, session, settings.calibrate)
 
 
 def missing_required(config: pytest.Config, settings: Settings) -> list[str]:
@@ -104,6 +107,14 @@ def _write(ledger: Ledger, session: pytest.Session, path: Path, missing: list[It
         refuge = Path(tempfile.mkdtemp(prefix="edgert-")) / path.name
         json_report.write_document(refuge, document)
         ledger.reasons += (f"--edge-json={path} cannot be written ({error.strerror}); the document is in {refuge}",)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _write_margins(ledger: Ledger, session: pytest.Session, path: Path) -> None:
+    try:
+        path.write_text("".join(f"{line}\n" for line in calibration_lines(ledger.records)), encoding="utf-8")
+    except OSError as error:
+        ledger.reasons += (f"--edge-calibrate={path} cannot be written ({error.strerror})",)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
@@ -141,6 +152,11 @@ def print_summary(ledger: Ledger, reporter: pytest.TerminalReporter, status: int
     width = reporter._tw.fullwidth  # noqa: SLF001 - the width pytest itself prints to has no public name
     for line in terminal.summary_lines(ledger.records, everything, width):
         reporter.write_line(line.text, **_markup(line.verdict))
+    settings = settings_if_any(ledger.config)
+    if settings is not None and settings.calibrate is not None:
+        reporter.write_line(f"calibration, nothing was judged by it; written to {settings.calibrate}:")
+        for told in calibration_lines(ledger.records):
+            reporter.write_line(f"  {told}")
     for reason in ledger.reasons:
         reporter.write_line(f"edgert: exit status is not zero: {reason}.", red=True)
 

@@ -76,7 +76,8 @@ class OutputAgreement:
         matched_by: What paired them: "map", "name", "signature" or "shape", with the layout that was changed.
         verdict: PASS, FAIL, MEASURED (no gate applied) or INCONCLUSIVE (nothing finite to compare).
         reason: The first gate that broke, or what was found.
-        figures: By name: max_abs, max_rel, sqnr_db, cosine, norm_ratio, lsb, ulp, top1, n, beyond; null where undefined.
+        figures: By name: max_abs, max_rel, sqnr_db, cosine, norm_ratio, lsb, ulp, top1, n, beyond; null where undefined. Of a
+            calibration also margin_KEY, what would be frozen, and margin_n, of how many elements.
         tolerance: What was allowed, by field.
         tolerance_reason, tolerance_source: Why so much, and who said so.
         broken: Names of all gates that broke, in order.

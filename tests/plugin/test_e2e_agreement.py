@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from e2e_runs import EdgeProject
@@ -103,7 +105,7 @@ def test_the_ini_file_cannot_record(edge: EdgeProject) -> None:
 
 
 def test_a_gate_files_samples_reference_and_tolerance_are_used(edge: EdgeProject) -> None:
-    edge.write_onnx()
+    edge.write_onnx(operator="Elu")
     edge.write_onnx("twin.onnx", operator="Abs")
     np.savez(edge.path / "s.npz", x=np.float32([[1, 2, 3, 4]]))
     (edge.path / "net.edge.toml").write_text(
@@ -125,3 +127,23 @@ def test_a_looser_tolerance_needs_a_reason_in_the_gate_file(edge: EdgeProject) -
     assert result.ret == 1
     assert "looser than the default" in result.stdout.str()
     assert Verdict.PASS not in {record.verdict for record in edge.document.records}
+
+
+def test_a_gate_file_names_outputs_of_indices_and_near_ties_are_excused(edge: EdgeProject) -> None:
+    for name, bias in (("net.fake", 0), ("twin.fake", 1)):
+        inputs = [{"name": "x", "shape": [1, 3]}, {"name": "i", "dtype": "int64", "shape": [1]}]
+        outputs = [{"name": "scores", "of": "x"}, {"name": "labels", "of": "i", "bias": bias}]
+        model = {"inputs": inputs, "outputs": outputs, "accelerators": ["cpu", "npu"]}
+        (edge.path / name).write_text(json.dumps(model))
+    np.savez(edge.path / "s.npz", x=np.float32([[0.5, 0.50001, 0.1]]), i=np.array([0]))
+    gate = 'artefacts = ["net.fake", "twin.fake"]\ninputs = { samples = "s.npz" }\n'
+    run = ("net.edge.toml", "--edge-target=fake:npu", "-k", "agreement")
+    for line, status in (
+        ("", 1),
+        ('agreement = { indices = { labels = "scores" } }', 0),
+        ('agreement = { indices = { label = "scores" } }', 1),
+    ):
+        (edge.path / "net.edge.toml").write_text(gate + line)
+        result = edge.run(*run)
+        assert result.ret == status, line
+    assert "net.edge.toml:3: 'label' is no output that is compared" in result.stdout.str()

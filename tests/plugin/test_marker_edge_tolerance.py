@@ -4,7 +4,7 @@ import pytest
 
 TEST = """
 import pytest
-from pytest_edgert.agreements import TOLERANCE_CHANGES
+from pytest_edgert.tolerances import TOLERANCE_CHANGES
 
 @pytest.mark.edge_model("net.onnx")
 @pytest.mark.edge_tolerance({arguments})
@@ -23,9 +23,18 @@ def test_its_values_are_what_comparisons_of_the_test_are_judged_by(project: pyte
     result.stdout.fnmatch_lines(["*asked {'lsb': 2.0, 'sqnr_db': 30.0} halves round up here @edge_tolerance*"])
 
 
+def test_it_names_outputs_of_indices(project: pytest.Pytester, write_models) -> None:
+    write_models("net.onnx")
+    project.makepyfile(TEST.format(arguments='indices={"labels": "scores"}').replace("change.reason", "change.indices"))
+    result = project.runpytest_inprocess("-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*asked {} {'labels': 'scores'} @edge_tolerance*"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("indices=3", "*edge_tolerance: indices is 3, wanted names of outputs*"),
         ("lbs=2", "*edge_tolerance: 'lbs' is no tolerance.*"),
         ("2", "*edge_tolerance takes names and values*"),
         ("", "*edge_tolerance takes names and values*"),

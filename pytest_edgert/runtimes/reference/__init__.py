@@ -98,6 +98,7 @@ def _check_file(artefact: Path) -> None:
 
 
 def _open_onnx(artefact: Path, options: Options) -> ReferenceSession:
+    from pytest_edgert.runtimes.reference.facts import onnx_facts
     from pytest_edgert.runtimes.reference.onnx_graph import build
     from pytest_edgert.runtimes.reference.onnx_model import read_model, read_signature
     from pytest_edgert.runtimes.reference.session import ReferenceSession, placement_of
@@ -107,10 +108,12 @@ def _open_onnx(artefact: Path, options: Options) -> ReferenceSession:
     model = read_model(artefact)
     signature = bind_shapes(read_signature(artefact, model), read_shapes(options))
     graph = build(artefact, model)
-    return ReferenceSession(artefact, signature, placement_of(graph.trust, "half-even"), graph.run)
+    placement = placement_of(graph.trust, "half-even", onnx_facts(graph, signature))
+    return ReferenceSession(artefact, signature, placement, graph.run)
 
 
 def _open_tflite(artefact: Path, options: Options) -> ReferenceSession:
+    from pytest_edgert.runtimes.reference.facts import tflite_facts
     from pytest_edgert.runtimes.reference.session import ReferenceSession, placement_of
     from pytest_edgert.runtimes.reference.tflite_graph import build
     from pytest_edgert.runtimes.reference.tflite_model import read_model, read_signature
@@ -119,7 +122,8 @@ def _open_tflite(artefact: Path, options: Options) -> ReferenceSession:
     model = read_model(artefact)
     signature = bind_shapes(read_signature(model), read_shapes(options))
     graph = build(artefact, model, rounding)
-    return ReferenceSession(artefact, signature, placement_of(graph.trust, rounding), graph.run)
+    placement = placement_of(graph.trust, rounding, tflite_facts(graph))
+    return ReferenceSession(artefact, signature, placement, graph.run)
 
 
 RUNTIME: Runtime = ReferenceRuntime()

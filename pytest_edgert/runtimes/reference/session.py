@@ -68,12 +68,15 @@ class ReferenceSession:
         self.close()
 
 
-def placement_of(trust: Sequence[tuple[str, Trust]], rounding: str) -> Placement:
+def placement_of(
+    trust: Sequence[tuple[str, Trust]], rounding: str, facts: Mapping[str, Plain] | None = None
+) -> Placement:
     """Return where nodes ran, which is here, and how far each is to be trusted.
 
     Args:
         trust: Operator and trust of every node.
         rounding: How ties are rounded.
+        facts: What the graph tells of itself, see `facts`.
     """
     counts = Counter(one for _, one in trust)
     by_trust: Mapping[Trust, list[str]] = {
@@ -86,5 +89,6 @@ def placement_of(trust: Sequence[tuple[str, Trust]], rounding: str) -> Placement
         "onnx_reference": counts[Trust.ONNX],
         "trust": words,
         "rounding": rounding,
+        **(facts or {}),
     }
     return Placement("cpu", Evidence.TRACED, {"cpu": len(trust)}, detail=detail)

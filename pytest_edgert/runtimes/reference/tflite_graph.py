@@ -34,8 +34,8 @@ OPERATORS: Mapping[int, TfliteOperator] = {
 }
 ROUNDINGS: dict[str, Decision] = {"half-even": half_even, "half-away": half_away}
 #: Operators that only move elements, or tell shapes.
-_MOVES = {"RESHAPE", "TRANSPOSE", "SPLIT", "PAD", "STRIDED_SLICE", "EXPAND_DIMS", "PACK", "MIRROR_PAD", "SHAPE"}
-_MOVES |= {"GATHER", "SQUEEZE", "SLICE", "TILE", "UNPACK"}
+MOVES = {"RESHAPE", "TRANSPOSE", "SPLIT", "PAD", "STRIDED_SLICE", "EXPAND_DIMS", "PACK", "MIRROR_PAD", "SHAPE"}
+MOVES |= {"GATHER", "SQUEEZE", "SLICE", "TILE", "UNPACK"}
 #: Operators whose third input is a bias: integers in the accumulator's scale, not in that of their own tensor.
 _BIASED = {3, 4, 9}
 
@@ -139,6 +139,6 @@ def _name(operation: Operation) -> str:
 def _trust(tensors: Sequence[Tensor], operation: Operation) -> tuple[str, Trust]:
     operator = OPERATORS[operation.code]
     read = [tensors[index] for index in operation.inputs[:2] if index != -1]
-    moves = operator.name in {*_MOVES, "QUANTIZE", "DEQUANTIZE"}
+    moves = operator.name in {*MOVES, "QUANTIZE", "DEQUANTIZE"}
     whole = all("int" in tensor.dtype for tensor in read)
     return operator.name, Trust.EXACT if moves or (operator.exact and whole) else Trust.FLOAT64

@@ -61,9 +61,15 @@ def test_the_k_largest_may_swap_ties():
 
 
 @pytest.mark.parametrize(
-    ("left", "words"),
+    ("right", "words"),
     [(np.array([3]), "outside the 3 scores"), (np.array([-1]), "outside"), (np.zeros(2, int), "shape")],
 )
-def test_indices_that_point_nowhere_are_refused(left, words):
+def test_indices_of_the_reference_that_point_nowhere_are_refused(right, words):
     with pytest.raises(UsageError, match=words):
-        index_agreement(left, np.zeros_like(left), np.array([[0.5, 0.5, 0.1]]), 0.0)
+        index_agreement(np.zeros_like(right), right, np.array([[0.5, 0.5, 0.1]]), 0.0)
+
+
+@pytest.mark.parametrize("left", [3, -1, 2**40])
+def test_an_index_under_test_that_points_nowhere_is_a_flip(left):
+    found = index_agreement(np.array([left]), np.array([0]), np.array([[0.5, 0.5, 0.1]]), 9.0)
+    assert (found.flips, found.margin) == (1, float("inf"))

@@ -11,13 +11,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pytest_edgert.agreements import TOLERANCE_CHANGES, ToleranceChange, compare_sessions, independent
+from pytest_edgert.agreements import compare_sessions, independent
 from pytest_edgert.assertions import assert_agreement
 from pytest_edgert.errors import NothingIndependentError, UsageError
 from pytest_edgert.panel import Panel, check_agreement, reference_session
 from pytest_edgert.recording import VerdictError
 from pytest_edgert.records import Verdict
 from pytest_edgert.sessions import EdgeSession
+from pytest_edgert.tolerances import TOLERANCE_CHANGES, ToleranceChange
 
 OpenSession = Callable[..., EdgeSession]
 FAKE = {"inputs": [{"name": "x", "shape": [1, 4]}], "outputs": [{"name": "y", "of": "x"}]}
@@ -162,6 +163,28 @@ def test_the_gate_files_tolerance_holds_and_the_argument_overrides_it(
             assert_agreement(doubled, session, tolerance={"rtol": 1e-6})
     finally:
         TOLERANCE_CHANGES.reset(token)
+
+
+@pytest.mark.parametrize(
+    ("output", "question", "holds"),
+    [
+        ("", "", True),
+        ("y", "implementation", True),
+        ("z", "", False),
+        ("", "port", False),
+    ],
+)
+def test_a_change_holds_for_its_output_and_its_question(
+    open_session: OpenSession, tmp_path: Path, output: str, question: str, *, holds: bool
+) -> None:
+    path = tmp_path / "net.fake"
+    path.write_text(json.dumps(FAKE))
+    session, doubled = open_session(path, "fake:cpu"), open_session(path, "fake:cpu+doubled")
+    change = ToleranceChange({"rtol": 9.0, "sqnr_db": -9.0}, "on purpose", "net.edge.toml:3", {}, output, question)
+    found = compare_sessions(doubled, session, extra=[change])
+    assert (found.outputs[0].tolerance_source == "net.edge.toml:3") is holds
+    assert found.verdict.green is holds
+    assert ("net.edge.toml:3: no output is called 'z' here" in " ".join(found.outputs[0].notes)) is (output == "z")
 
 
 def test_given_feeds_are_the_ones_compared(open_session: OpenSession, net: Path) -> None:

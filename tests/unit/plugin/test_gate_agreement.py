@@ -38,6 +38,26 @@ def test_tolerances_are_read_into_their_fields_with_who_set_them(tmp_path: Path)
     assert keys.source == "net.edge.toml:2"
 
 
+def test_one_question_and_one_output_have_their_own_tolerances_the_weakest_first(tmp_path: Path) -> None:
+    text = (
+        "[agreement]\nlsb = 3\n[agreement.outputs.y]\nlsb = 2\n"
+        '[agreement.port]\nsqnr = "20dB"\nreason = "int8"\n[agreement.port.outputs."y z"]\natol = 1\n'
+    )
+    keys = gate(tmp_path, text).agreement
+    assert keys.changes == {"lsb": 3.0}
+    assert [(part.question, part.output, dict(part.changes), part.reason) for part in keys.parts] == [
+        ("", "y", {"lsb": 2.0}, ""),
+        ("port", "", {"sqnr_db": 20.0}, "int8"),
+        ("port", "y z", {"atol": 1.0}, ""),
+    ]
+    assert [part.source for part in keys.parts] == ["net.edge.toml:4", "net.edge.toml:6", "net.edge.toml:9"]
+
+
+def test_outputs_of_indices_are_read_with_their_scores(tmp_path: Path) -> None:
+    keys = gate(tmp_path, 'agreement = { lsb = 1, indices = { labels = "scores" } }').agreement
+    assert (keys.changes, keys.indices) == ({"lsb": 1.0}, {"labels": "scores"})
+
+
 def test_names_of_outputs_are_kept_by_artefact(tmp_path: Path) -> None:
     keys = gate(tmp_path, 'outputs = { "net.tflite" = { Identity = "scores" } }').agreement
     assert keys.outputs == {"net.tflite": {"Identity": "scores"}}
@@ -61,6 +81,13 @@ def test_samples_are_found_beside_the_gate_file(tmp_path: Path) -> None:
         ('agreement = { sqnr = "loud" }', "wanted decibels"),
         ("agreement = { lsb = true }", "wanted a number"),
         ("agreement = 3", "wanted a table"),
+        ("agreement = { prot = { lsb = 1 } }", "Did you mean 'port'"),
+        ("agreement = { port = 3 }", "wanted a table"),
+        ("agreement = { port = { lbs = 3 } }", "Did you mean 'lsb'"),
+        ("agreement = { outputs = { y = 3 } }", "wanted a table"),
+        ('agreement = { port = { indices = { a = "b" } } }', "stands in agreement itself"),
+        ('agreement = { indices = ["labels"] }', "wanted names of outputs"),
+        ("agreement = { indices = { labels = 3 } }", "wanted names of outputs"),
         ("outputs = { a = 3 }", "wanted own names"),
         ('inputs = { samples = "none/*.npz" }', "no file matches"),
     ],
