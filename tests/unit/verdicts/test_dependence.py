@@ -146,3 +146,9 @@ def test_a_short_dependent_series_gets_more_room_than_a_long_one_and_an_independ
     assert shares[400] > 1.1
     assert 1 < shares[40_000] < 1.05
     assert autocorrelation_time(np.full(60, 7)) == 1.0
+
+
+@pytest.mark.parametrize("span", [1, 3, 40, 10**6])
+def test_ranks_by_counting_are_those_by_sorting(span):
+    whole = np.random.default_rng(span).integers(-span, span, 500)
+    assert np.array_equal(mid_ranks(whole), mid_ranks(whole.astype(np.float64)))
