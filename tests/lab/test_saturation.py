@@ -127,7 +127,14 @@ def test_two_runtimes_that_agree_with_each_other_are_both_named(
     for session in (one, other):
         found = session.infer({"x": np.ones((1, CHANNELS, 8, 8), np.float32)})["y"]
         assert float(found.max()) == wrong
-        record = check_agreement(session, Panel((oracle, one, other)))
+        plain = on_haswell(
+            path, {"onnxruntime": "onnxruntime:cpu+unoptimized"}.get(session.target.runtime, "openvino:cpu+nolpt")
+        )
+        record = check_agreement(session, Panel((oracle, one, other, plain)))
         assert record.verdict is Verdict.FAIL
+        assert record.vote is not None
+        assert set(record.vote.outliers) == {"onnxruntime:cpu", "openvino:cpu+f32"}
+        assert [cause.rpartition("(")[2] for cause in record.vote.causes] == [f"{plain.target})"]
+        assert "and is wrong too" in record.reason
         assert "against saturating" in record.reason
         assert "on reference:cpu" in record.reason
