@@ -79,23 +79,24 @@ class FloatSums:
         self._zeros_seen = False
         self._difference, self._quotient = np.empty((2, BLOCK), np.float32)
 
-    def add(self, offset: int, left: Floats, right: Floats) -> None:
+    def add(self, offset: int, left: Floats, right: Floats, squares: float) -> None:
         """Add one block, under ``numpy.errstate(all="ignore")``.
 
         Args:
             offset: Flat index of the first element.
             left: 1-D, at most `BLOCK` elements, float32 or float64.
             right: As many elements of the reference.
+            squares: The sum of squares of `right` where that is float32.
         """
         self.n += left.size
         narrow = left.dtype == np.float32 and right.dtype == np.float32
-        if left.size and not (narrow and self._add_narrow(offset, left, right)):
+        if left.size and not (narrow and self._add_narrow(offset, left, right, squares)):
             self._add_wide(offset, left.astype(np.float64), right.astype(np.float64))
 
-    def _add_narrow(self, offset: int, left: Floats, right: Floats) -> bool:
+    def _add_narrow(self, offset: int, left: Floats, right: Floats, squares: float) -> bool:
         difference = self._difference[: left.size]
         np.subtract(left, right, out=difference)
-        sums = _narrow_sums(left, right, difference)
+        sums = _narrow_sums(left, right, difference, squares)
         if sums is None:
             return False
         self._add_sums(left.size, sums)
@@ -122,12 +123,14 @@ class FloatSums:
     def _offer_relative(self, offset: int, right: Floats, distance: Floats) -> float:
         if not self._zeros_seen:
             quotient = self._quotient[: right.size]
-            np.absolute(right, out=quotient)
-            np.divide(distance, quotient, out=quotient)
-            at = int(quotient.argmax())
-            value = float(quotient[at])
-            if math.isfinite(value):
-                self.max_rel.offer(value, offset + at)
+            np.divide(distance, right, out=quotient)
+            # Both ends are found faster than magnitudes are made, and where the larger one lies is seldom of interest.
+            high, low = float(quotient.max()), float(quotient.min())
+            value = max(high, -low)
+            if math.isfinite(high) and math.isfinite(low):
+                if value > self.max_rel.value:
+                    at = int(quotient.argmax() if high >= -low else quotient.argmin())
+                    self.max_rel.offer(value, offset + at)
                 return value
             # A reference of zero: 0/0 or x/0. The floor makes both comparable numbers, here and in later blocks.
             self._zeros_seen = True
@@ -212,9 +215,9 @@ class FloatSums:
             self.first_beyond = int(indices[offenders[0]])
 
 
-def _narrow_sums(left: Floats, right: Floats, difference: Floats) -> Sums | None:
+def _narrow_sums(left: Floats, right: Floats, difference: Floats, squares_right: float) -> Sums | None:
     """Return the five sums of a float32 block, or None where float32 cannot hold them."""
-    squares_left, squares_right = float(left @ left), float(right @ right)
+    squares_left = float(left @ left)
     error = float(difference @ difference)
     if not math.isfinite(squares_left + squares_right + error):
         return None

@@ -96,10 +96,10 @@ def measure_blocks(blocks: Blocks, limits: Limits, *, extreme_values: bool = Fal
     """
     with np.errstate(all="ignore"):
         scale = _scale(blocks) if extreme_values else 1.0
-        rms = _reference_rms(blocks, scale)
+        rms, squares = _reference_rms(blocks, scale)
         sums = FloatSums(rms, limits.rtol, limits.absolute(rms), limits.over, scale)
-        for offset, left, right in blocks():
-            sums.add(offset, left, right)
+        for (offset, left, right), block_squares in zip(blocks(), squares, strict=True):
+            sums.add(offset, left, right, block_squares)
     return _figures(sums, rms)
 
 
@@ -115,10 +115,13 @@ def _scale(blocks: Blocks) -> float:
     return math.ldexp(1.0, -max(math.frexp(largest)[1], -1000))
 
 
-def _reference_rms(blocks: Blocks, scale: float) -> float:
+def _reference_rms(blocks: Blocks, scale: float) -> tuple[float, list[float]]:
+    """Return the root mean square of the reference, and the sum of squares of each block in float32 (else infinite)."""
     squares, count = 0.0, 0
+    narrow = []
     for _, _, right in blocks():
         block_squares = float(right @ right) if right.dtype == np.float32 else math.inf
+        narrow.append(block_squares)
         count += right.size
         if not 1e-24 < block_squares < math.inf:
             wide = right.astype(np.float64) * scale
@@ -127,7 +130,7 @@ def _reference_rms(blocks: Blocks, scale: float) -> float:
             wide[~finite] = 0.0
             block_squares = float(wide @ wide)
         squares += block_squares
-    return math.sqrt(squares / count) / scale if count else 0.0
+    return (math.sqrt(squares / count) / scale if count else 0.0), narrow
 
 
 def _figures(sums: FloatSums, reference_rms: float) -> TensorDistance:
