@@ -95,9 +95,12 @@ def _decide(session: EdgeSession, found: list[Agreement], notes: list[str], ruli
     if ruling is not None and ruling.verdict is Verdict.PASS:
         found = [replace(one, decides=one.decides and not _disagrees(one)) for one in found]
     deciding = [one for one in found if one.decides]
+    told = [] if ruling is None else [*ruling.sentences]
+    if ruling is not None and not any(one.question == IMPLEMENTATION for one in deciding):
+        # Nobody agrees but by a variant: the vote itself is what speaks for the cell.
+        deciding.insert(0, Agreement(IMPLEMENTATION, "the vote", ruling.verdict, told.pop(0)))
     first = max(deciding, key=lambda one: SEVERITY.index(one.verdict))
     verdict, reason = first.verdict, f"{first.question}, against {first.reference}: {first.reason}"
-    told = [] if ruling is None else [*ruling.sentences]
     if ruling is not None and first.question == IMPLEMENTATION and ruling.verdict is Verdict.INCONCLUSIVE:
         verdict, reason = ruling.verdict, f"{told.pop(0)} {reason}"
     elif told and not verdict.green:

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from pytest_edgert.agreement.voting import Ruling
 from pytest_edgert.panel import Panel, check_agreement
 from pytest_edgert.records import Verdict
 from pytest_edgert.sessions import EdgeSession
@@ -61,6 +62,19 @@ def test_two_alone_that_differ_fail_without_a_name(voters: dict[str, EdgeSession
     assert record.vote is not None
     assert record.vote.outliers == ()
     assert "nobody else says which of them is wrong" in record.reason
+
+
+@pytest.mark.slow
+def test_one_that_nobody_but_a_variant_supports_passes_by_the_vote(
+    voters: dict[str, EdgeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "openvino:cpu is the outlier: with precision=f32 (openvino:cpu+f32) it agrees with onnxruntime:cpu."
+    ruling = Ruling(Verdict.PASS, (told,), ("openvino:cpu",))
+    monkeypatch.setattr("pytest_edgert.voters.hold_vote", lambda bench, found: ruling)
+    record = check_agreement(voters["onnxruntime:cpu"], Panel((voters["openvino:cpu"],)))
+    assert record.verdict is Verdict.PASS
+    assert told in record.reason
+    assert [one.decides for one in record.agreement] == [False]
 
 
 def test_where_all_agree_there_is_no_vote(open_session: OpenSession, sums: tuple[Path, tuple[Path, ...]]) -> None:
