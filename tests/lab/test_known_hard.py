@@ -60,6 +60,23 @@ def test_openvino_low_precision_disagrees_on_keywords_and_the_others_do_not(open
     assert lsb > 3
 
 
+def test_the_keyword_model_names_its_outlier_and_the_cause_with_and_without_an_oracle(
+    open_session: OpenSession,
+) -> None:
+    path = CORPUS / "mlperf_kws/kws_ref_model.tflite"
+    targets = ("reference:cpu", "litert:cpu", "openvino:cpu", "openvino:cpu+f32")
+    oracle, sound, wrong, variant = (open_session(path, target) for target in targets)
+    for panel in (Panel((oracle, sound, variant)), Panel((sound, variant))):
+        record = check_agreement(wrong, panel)
+        assert record.verdict is Verdict.FAIL
+        assert record.vote is not None
+        assert record.vote.outliers == ("openvino:cpu",)
+        assert record.vote.causes == ("precision=f32 (openvino:cpu+f32)",)
+    record = check_agreement(sound, Panel((wrong,), variants=(variant,)))
+    assert record.verdict is Verdict.PASS
+    assert "openvino:cpu is the outlier" in record.reason
+
+
 def test_on_a_real_frame_all_agree_to_the_bit(open_session: OpenSession) -> None:
     path = CORPUS / "mlperf_kws/kws_ref_model.tflite"
     frame = np.load(CORPUS / "mlperf_kws/g_kws_inputs.npy").reshape(1, 49, 10, 1).astype(np.int8)
