@@ -51,7 +51,7 @@ def run_gate(path: Path, folder: Path, *arguments: str) -> tuple[Document, str]:
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: str(path.relative_to(CORPUS)))
 def test_a_real_model_is_judged_by_every_check(path: Path, tmp_path: Path) -> None:
     document, output = run_gate(path, tmp_path, "-k", "not agreement", "--latency-budget=10s")
-    verdicts = {item.check: item.verdict for item in document.items}
+    verdicts = {item.check: item.verdict for item in document.items if item.applies}
     if path.name in REFUSES_FEEDS:
         opened = {check for check, verdict in verdicts.items() if verdict is not Verdict.FAIL}
         assert opened == {"placement", "size"}
