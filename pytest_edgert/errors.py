@@ -60,6 +60,10 @@ class NotApplicableError(EdgertError):
     """A check that has nothing to judge on this artefact; a skip, in acceptance too, that nothing needs to be done about."""
 
 
+class UnreadGridsError(NotApplicableError):
+    """A quantised artefact whose grids cannot be read: a skip that an acceptance does count."""
+
+
 class TargetMissingError(EdgertError):
     """A runtime, accelerator or variant that is not usable here; says why and how to get it."""
 
@@ -127,6 +131,7 @@ _CLASSES: dict[str, type[EdgertError]] = {
         GoldenMissingError,
         UnsupportedModelError,
         NotApplicableError,
+        UnreadGridsError,
         TargetMissingError,
         PlacementError,
         FeedsError,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_edgert.checks import Limit, limited
-from pytest_edgert.errors import EdgertError, NotApplicableError, UnsupportedModelError, UsageError
+from pytest_edgert.errors import EdgertError, NotApplicableError, UnreadGridsError, UnsupportedModelError, UsageError
 from pytest_edgert.harness import Finding, run_check
 from pytest_edgert.panel import ORACLE
 from pytest_edgert.quantization_doubts import doubts_of
@@ -89,11 +89,15 @@ def _find(session: EdgeSession, oracle: EdgeSession | None, limits: Mapping[str,
 
 
 def _unread(session: EdgeSession, limits: Mapping[str, Limit], words: str) -> Finding:
-    """Return that limits cannot be judged on a quantised file that is not read; otherwise nothing applies."""
-    if limits and session.signature.quantized:
+    """Return that limits cannot be judged on a quantised file that is not read; without limits it is a skip."""
+    signature = session.signature
+    on_grids = any(spec.quantization for spec in (*signature.inputs, *signature.outputs))
+    if not signature.quantized and not on_grids:
+        raise NotApplicableError(f"{words}.")
+    if limits:
         reason = f"{words}. It is quantised, and limits were given."
         return Finding(Verdict.INCONCLUSIVE, reason, "Judge an .onnx or .tflite file of it that the reference reads.")
-    raise NotApplicableError(f"{words}.")
+    raise UnreadGridsError(f"{words}. It is quantised, and nobody looked at its grids.")
 
 
 def look_at(oracle: EdgeSession) -> Seen:

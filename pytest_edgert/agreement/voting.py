@@ -117,6 +117,9 @@ class Vote:
         if len(own) == len(group) == 1:
             return self._one_against_one(group[0])
         if len(own) > len(group):
+            if len(own) <= max(len(self._group(one, (False,))) for one in self.opponents):
+                told = f"whether {_list(_names(self.opponents))} agree with each other could not be found out"
+                return Ruling(Verdict.INCONCLUSIVE, (f"Ambiguous: {told}; no oracle says who is wrong.",))
             return Ruling(Verdict.PASS, _outliers(self.opponents, _list(_names(self.friends))), _names(self.opponents))
         if len(own) == len(group):
             sides = f"{_list(_names(own))} agree, and so do {_list(_names(group))}"
@@ -139,11 +142,11 @@ class Vote:
     def _with(self, one: Voter, others: Iterable[Voter]) -> list[Voter]:
         return [other for other in others if other != one and self.agree(one, other)]
 
-    def _group(self, one: Voter) -> list[Voter]:
-        """Return opponents that all agree with each other, beginning with one."""
+    def _group(self, one: Voter, apart: Sequence[bool | None] = (False, None)) -> list[Voter]:
+        """Return opponents that all agree with each other, beginning with one; none that is told `apart` from another."""
         group = [one]
         for other in self.opponents:
-            if other not in group and all(self.agree(member, other) for member in group):
+            if other not in group and all(self.agree(member, other) not in apart for member in group):
                 group.append(other)
         return group
 

@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_edgert.errors import EdgertError, NotApplicableError, TargetMissingError, UnsupportedModelError
+from pytest_edgert.errors import (
+    EdgertError,
+    NotApplicableError,
+    TargetMissingError,
+    UnreadGridsError,
+    UnsupportedModelError,
+)
 from pytest_edgert.plugin import items, recorder
 from pytest_edgert.recording import VerdictError
 from pytest_edgert.records import CheckRecord, Verdict, worst
@@ -174,7 +180,7 @@ def _described(item: pytest.Item, report: pytest.TestReport) -> ItemOutcome:
         return replace(about, reason=reason)
     path, line, _ = item.reportinfo()
     report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {reason}")
-    applies = not isinstance(error, NotApplicableError)
+    applies = not isinstance(error, NotApplicableError) or isinstance(error, UnreadGridsError)
     return replace(about, reason=error.message, remedy=error.remedy, applies=applies)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -89,6 +90,18 @@ def test_a_format_that_is_not_read_is_not_applicable(edge: EdgeProject) -> None:
     assert result.ret == 1  # nothing was judged
     (item,) = edge.items.values()
     assert item.reason == "quantization reads .onnx and .tflite files, and net.fake is neither."
+
+
+def test_a_quantised_file_whose_grids_nobody_reads_is_skipped_and_not_accepted(edge: EdgeProject) -> None:
+    tensor = {"dtype": "int8", "shape": [1, 4], "quantization": {"scale": [0.5], "zero_point": [0]}}
+    model = {"inputs": [{"name": "x", **tensor}], "outputs": [{"name": "y", "of": "x", **tensor}]}
+    (edge.path / "net.fake").write_text(json.dumps(model), encoding="utf-8")
+    result = edge.run("--edge-model=net.fake", ON_FAKE, "-k", "quantization or size", "--edge-accept")
+    result.assert_outcomes(passed=1, skipped=1)
+    assert result.ret == 1
+    item = next(one for one in edge.items.values() if one.outcome is Outcome.SKIPPED)
+    assert item.applies
+    assert item.reason.endswith("It is quantised, and nobody looked at its grids.")
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,17 @@ def test_without_an_oracle_the_larger_number_that_agrees_is_right(groups, others
     assert (ruling.verdict, ruling.outliers) == (verdict, outliers)
 
 
+def test_opponents_that_could_not_be_compared_are_outvoted_by_nobody():
+    together = agreeing({A, B})
+
+    def agree(one, other):
+        return None if {one, other} == {C, D} else together(one, other)
+
+    ruling = vote(agree, [B, C, D])
+    assert (ruling.verdict, ruling.outliers) == (Verdict.INCONCLUSIVE, ())
+    assert "could not be found out" in ruling.sentences[0]
+
+
 def test_a_silent_oracle_leaves_it_to_the_others():
     assert vote(agreeing({B, C}, silent={ORACLE}), [B, C], ORACLE).outliers == ("a:cpu",)
 
